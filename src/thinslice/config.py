@@ -1,0 +1,77 @@
+"""Every setting, with its default, its unit and one sentence.
+
+Read from the environment (`THINSLICE_PORT=9000`), else from `thinslice.toml` in the folder the
+command is run in, else from the defaults here. `thinslice config` shows the values in force.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """The settings of one data directory and the service over it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THINSLICE_", toml_file="thinslice.toml", extra="forbid", frozen=True
+    )
+
+    data: Path = Field(Path("thinslice-data"), description="The folder that holds everything.")
+
+    # serving
+    host: str = Field("127.0.0.1", description="The address that the service listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port that the service listens on.")
+    workers: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="Worker processes."
+    )
+    link_hours: float = Field(24, gt=0, description="Hours until a shared link expires.")
+    max_in_flight: int = Field(
+        64, ge=1, description="Requests that one worker takes on before it answers 503."
+    )
+    max_waiting_events: int = Field(
+        20_000, ge=1, description="Event lines that may wait for a commit before 503."
+    )
+    max_batch_bytes: int = Field(500_000, ge=1, description="Largest body of /v1/batch, in bytes.")
+    max_event_bytes: int = Field(32_000, ge=1, description="Largest single event, in bytes.")
+
+    # the log
+    session_gap_minutes: float = Field(
+        30, gt=0, description="A visitor's pause, in minutes, that ends a session."
+    )
+    hot_max_events: int = Field(
+        200_000, ge=1, description="Event lines in a hot file before a new one is begun."
+    )
+    hot_max_minutes: float = Field(10, gt=0, description="Age of a hot file at which it is closed.")
+    seal_seconds: float = Field(30, gt=0, description="Pause between two rounds of sealing.")
+
+    # learning
+    session_max_products: int = Field(
+        50, ge=2, description="Products of a session that a model looks at, the latest ones."
+    )
+    neighbours: int = Field(500, ge=1, description="Past sessions that vote: k of the session kNN.")
+    sample: int = Field(
+        2500, ge=1, description="Latest past sessions looked at: m of the session kNN."
+    )
+    popularity_half_life_days: float = Field(
+        7, gt=0, description="Days after which an event counts half for popularity."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))

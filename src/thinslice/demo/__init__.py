@@ -1,0 +1,1 @@
+"""A generated shop and its shoppers, whose tastes are known. Open `shoppers.py` first."""

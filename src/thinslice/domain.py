@@ -1,0 +1,301 @@
+"""The words of the product, as frozen values.
+
+Whatever crosses from one stage to another is one of these, or fulfils a protocol of
+`interfaces.py`. Money in events is in minor units (cents) with a currency, time is int64
+microseconds since 1970 in UTC, a product or visitor id is the shop's own string.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
+
+INCUMBENT = "incumbent"
+"""The name of the list that holds what the shop shows today."""
+
+
+class EventType(StrEnum):
+    """What happened, in the event names of Segment's ecommerce specification."""
+
+    PRODUCT_VIEWED = "Product Viewed"
+    PRODUCT_ADDED = "Product Added"
+    PRODUCT_REMOVED = "Product Removed"
+    ORDER_COMPLETED = "Order Completed"
+    ORDER_REFUNDED = "Order Refunded"
+    PRODUCT_LIST_VIEWED = "Product List Viewed"
+    PAGE_VIEWED = "Page Viewed"
+    RECOMMENDATION_SERVED = "Recommendation Served"
+    RECOMMENDATION_VIEWED = "Recommendation Viewed"
+    RECOMMENDATION_CLICKED = "Recommendation Clicked"
+
+
+BROWSING = (EventType.PRODUCT_VIEWED, EventType.PRODUCT_ADDED, EventType.ORDER_COMPLETED)
+"""The events a model learns from; their position here is their code in `SessionLog.types`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A tenant. `generated` marks a shop whose data is simulated, and every page says so."""
+
+    id: str
+    name: str
+    currency: str = "EUR"
+    time_zone: str = "UTC"
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount: `Money(1999, "EUR")` is 19.99 euros.
+
+    >>> str(Money(-1999, "EUR"))
+    'EUR -19.99'
+    >>> str(Money(1500, "JPY"))
+    'JPY 1,500'
+    """
+
+    minor_units: int
+    currency: str
+
+    def __str__(self) -> str:
+        digits = minor_digits(self.currency)
+        return f"{self.currency} {self.minor_units / 10**digits:,.{digits}f}"
+
+
+_NO_MINOR_UNIT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+_THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def minor_digits(currency: str) -> int:
+    """How many decimal digits a currency has (ISO 4217).
+
+    >>> minor_digits("EUR"), minor_digits("JPY"), minor_digits("KWD")
+    (2, 0, 3)
+    """
+    return 0 if currency in _NO_MINOR_UNIT else 3 if currency in _THREE_DIGITS else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One line of the shop's catalogue. A price or stock that is None is unknown.
+
+    `category` is a path such as "Home > Lighting > Lamps"; a product of unknown stock counts as
+    in stock, since otherwise a shop without stock figures could show nothing.
+    """
+
+    id: str
+    title: str
+    category: str = ""
+    brand: str = ""
+    colour: str = ""
+    price_minor: int | None = None
+    stock: int | None = None
+    url: str = ""
+    has_photo: bool = False
+    hidden: bool = False
+
+    @property
+    def in_stock(self) -> bool:
+        return not self.hidden and (self.stock is None or self.stock > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One product touched by one message of a visitor: an order of three products is three lines.
+
+    `(message_id, line)` is the identity that makes counting twice impossible. `session` is the
+    shop's own session id, None where it has none. `revenue_minor`, the order's total, stands on
+    line 0 only, so that sums add up. `properties` is what else came, as JSON text.
+    """
+
+    message_id: str
+    type: str
+    time_us: int
+    visitor: str
+    line: int = 0
+    received_us: int = 0
+    session: str | None = None
+    product: str | None = None
+    quantity: int | None = None
+    price_minor: int | None = None
+    currency: str | None = None
+    order_id: str | None = None
+    revenue_minor: int | None = None
+    exposure_id: str | None = None
+    experiment: str | None = None
+    variant: str | None = None
+    properties: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SessionLog:
+    """Many sessions as one compressed sparse row table, in the order in which they ended.
+
+    Session `s` touched `codes[offsets[s]:offsets[s+1]]`, positions in `products`, oldest first.
+    Shapes: `offsets` (S+1,) int64; `codes` (E,) int32; `times_us` (E,) int64; `types` (E,) int8,
+    positions in `BROWSING`; `ids` has S session names.
+    """
+
+    products: tuple[str, ...]
+    offsets: NDArray[np.int64]
+    codes: NDArray[np.int32]
+    times_us: NDArray[np.int64]
+    types: NDArray[np.int8]
+    ids: tuple[str, ...]
+
+    @property
+    def n_sessions(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_events(self) -> int:
+        return len(self.codes)
+
+
+class Scored(NamedTuple):
+    """A candidate of a model: `because` is the session's product that spoke for it most."""
+
+    product: str
+    score: float
+    because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may be shown. Prices are minor units of the shop's currency, both ends included."""
+
+    in_stock: bool = True
+    category: str | None = None
+    price_min_minor: int | None = None
+    price_max_minor: int | None = None
+    exclude: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request for a list: the running session's products, oldest first, and what may be shown.
+
+    `policy` picks the list maker ("session", "item_to_item", "popular" or "list:NAME"); None
+    leaves it to the running experiment, or to "session" where there is none.
+    """
+
+    items: tuple[str, ...] = ()
+    n: int = 10
+    visitor: str = ""
+    session: str | None = None
+    filters: Filters = field(default_factory=Filters)
+    placement: str = "product"
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One product of a list, with the reason a person can read and the list maker it came from."""
+
+    product: str
+    score: float
+    reason: str
+    because: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A list as it was shown: experiments and attribution count these."""
+
+    id: str
+    shop: str
+    time_us: int
+    visitor: str
+    session: str | None
+    placement: str
+    policy: str
+    model_version: str | None
+    recommendations: tuple[Recommendation, ...]
+    experiment: str | None = None
+    variant: str | None = None
+    note: str = ""
+
+    def to_event(self) -> Event:
+        """The exposure as an event of the log, its id being the message id."""
+        shown = {
+            "placement": self.placement,
+            "policy": self.policy,
+            "model_version": self.model_version,
+            "products": [r.product for r in self.recommendations],
+            "sources": [r.source for r in self.recommendations],
+        }
+        return Event(
+            message_id=self.id,
+            type=EventType.RECOMMENDATION_SERVED,
+            time_us=self.time_us,
+            received_us=self.time_us,
+            visitor=self.visitor,
+            session=self.session,
+            exposure_id=self.id,
+            experiment=self.experiment,
+            variant=self.variant,
+            properties=json.dumps(shown, separators=(",", ":")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One arm of an experiment: which list maker it uses and its share of the visitors."""
+
+    name: str
+    policy: str
+    weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Two or more variants of which the first is the control. Running while `stopped_us` is None.
+
+    `known_effect` is the true relative change of the deciding KPI where the shop is generated and
+    it is known by construction; None for every real shop.
+    """
+
+    id: str
+    shop: str
+    question: str
+    variants: tuple[Variant, ...]
+    salt: str
+    started_us: int
+    stopped_us: int | None = None
+    placement: str = "product"
+    known_effect: float | None = None
+
+    @property
+    def control(self) -> Variant:
+        return self.variants[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its range: `low` and `high` hold the truth `confidence` of the time."""
+
+    low: float
+    estimate: float
+    high: float
+    confidence: float = 0.95
+
+
+class Verdict(StrEnum):
+    """The one set of words for a decision; each is shown with its reason."""
+
+    SHIP = "ship"
+    SMALL_WIN = "small win: ship with safeguards"
+    NOT_PROVEN = "not proven"
+    STOP = "stop"
+    WORTH_TESTING = "worth testing"
+    NOT_WORTH_TESTING = "not worth testing"

@@ -1,0 +1,329 @@
+"""The story: what happened, what can be learned, what to show, did it work, what is it worth.
+
+    serve     event -> store -> models -> ranking -> server (API, pages)
+                                            | every list shown is recorded as an exposure
+    measure   outcome -> store -> experiment -> profit -> report
+    offline   held-out sessions -> evaluation -> profit -> what to test next
+
+This file picks the implementations and hands data from one stage to the next. It is the only one
+that knows two stages; it computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from thinslice.config import Settings
+from thinslice.domain import (
+    INCUMBENT,
+    Experiment,
+    Exposure,
+    Product,
+    Query,
+    Shop,
+)
+from thinslice.errors import NotEnoughDataError, NotFoundError
+from thinslice.evaluation.offline import Evaluation, evaluate
+from thinslice.evaluation.replay import Replay, replay_session
+from thinslice.evaluation.splits import split_by_time
+from thinslice.models.bundle import Bundle, CurrentBundle, learn
+from thinslice.outcomes.assignment import assign
+from thinslice.outcomes.experiment import Readout, read_out
+from thinslice.profit.plan import Plan
+from thinslice.profit.worth import Judgement, judge_offline, judge_experiment
+from thinslice.ranking.lists import ListRecommender
+from thinslice.ranking.ranker import Ranker
+from thinslice.report.page import page
+from thinslice.store.audit import Audit, audit_events
+from thinslice.store.catalog import ShopCatalog
+from thinslice.store.columns import ColumnMap
+from thinslice.store.control import ControlPlane
+from thinslice.store.directory import DataDirectory
+from thinslice.store.event_log import EventLog
+from thinslice.store.exports import ImportReport, read_lists, read_products, stage_events
+from thinslice.store.incumbent import lists_shown
+from thinslice.store.photos import PhotoStore, read_photos
+from thinslice.store.results import Results
+
+Progress = Callable[[int, int | None], None]
+"""Called with (bytes or rows done, total or None)."""
+
+
+class Engine:
+    """Everything thinslice can do with one data directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.directory = DataDirectory(settings.data)
+        self.control = ControlPlane(self.directory.control)
+        self.log = EventLog(self.directory, settings)
+        self._shelves: dict[str, Shelf] = {}
+
+    def shelf(self, shop_id: str) -> Shelf:
+        """What one shop has to show: its catalogue, photos, model and experiments."""
+        if shop_id not in self._shelves:
+            self._shelves[shop_id] = Shelf(self, self.control.shop(shop_id))
+        return self._shelves[shop_id]
+
+    # 1. Do we have the data?
+
+    def audit_export(
+        self,
+        source: Path,
+        columns: ColumnMap | None = None,
+        *,
+        currency: str = "EUR",
+        time_zone: str = "UTC",
+        progress: Progress | None = None,
+    ) -> Audit:
+        """Look at an export without keeping it."""
+        with self.directory.scratch() as folder:
+            staged = stage_events(
+                source, columns, folder, currency=currency, time_zone=time_zone, progress=progress
+            )
+            return self._audited(staged.path, time_zone, staged.report)
+
+    def audit_shop(self, shop_id: str) -> Audit:
+        """Look at what a shop has in the log, and keep the answer."""
+        shelf = self.shelf(shop_id)
+        audit = self._audited(self.log.events(shop_id), shelf.shop.time_zone, None)
+        shelf.results.save("audit", audit.to_dict())
+        return audit
+
+    def _audited(self, events: Any, time_zone: str, report: ImportReport | None) -> Audit:
+        return audit_events(
+            events,
+            gap_minutes=self.settings.session_gap_minutes,
+            time_zone=time_zone,
+            report=report,
+        )
+
+    # 2. What would count as success?
+
+    def agree_plan(self, shop_id: str, plan: Plan, now_us: int | None = None) -> Plan:
+        """Date and hash the plan and keep it; a later change is a new plan and shows as one."""
+        self.control.shop(shop_id)
+        agreed = plan.agree(now_us or clock_us())
+        self.control.agree_plan(shop_id, agreed.to_yaml(), agreed.digest, agreed.agreed_us)
+        return agreed
+
+    def plan(self, shop_id: str) -> Plan | None:
+        """The plan in force, None before one is agreed."""
+        text = self.control.plan(shop_id)
+        return Plan.from_yaml(text) if text else None
+
+    # 3. What can be learned from it?
+
+    def import_events(
+        self,
+        shop_id: str,
+        source: Path,
+        columns: ColumnMap | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Take an export's events into the log; importing the same file again adds nothing."""
+        shelf = self.shelf(shop_id)
+        with self.directory.scratch() as folder:
+            staged = stage_events(
+                source,
+                columns,
+                folder,
+                currency=shelf.shop.currency,
+                time_zone=shelf.shop.time_zone,
+                progress=progress,
+            )
+            report = staged.report.with_new(self.log.adopt(shop_id, staged.path))
+        shelf.keep_import(source, report)
+        return report
+
+    def import_products(
+        self, shop_id: str, source: Path, columns: ColumnMap | None = None
+    ) -> ImportReport:
+        """Take an export's products into the catalogue, replacing those with the same id."""
+        shelf = self.shelf(shop_id)
+        products, report = read_products(source, columns, currency=shelf.shop.currency)
+        shelf.catalog.upsert(products)
+        shelf.keep_import(source, report)
+        return report
+
+    def import_photos(
+        self, shop_id: str, source: Path, progress: Progress | None = None
+    ) -> ImportReport:
+        """Take photos named by product id, from a folder or a zip, into the catalogue."""
+        shelf = self.shelf(shop_id)
+        photos, report = read_photos(source, shelf.catalog.all(), progress=progress)
+        shelf.catalog.mark_photos(shelf.photos.put_all(photos, report))
+        shelf.keep_import(source, report)
+        return report
+
+    def import_lists(
+        self,
+        shop_id: str,
+        source: Path,
+        columns: ColumnMap | None = None,
+        *,
+        name: str = INCUMBENT,
+    ) -> ImportReport:
+        """Take lists of products per product, such as what the shop shows today."""
+        shelf = self.shelf(shop_id)
+        lists, report = read_lists(source, columns)
+        shelf.catalog.set_list(name, lists)
+        shelf.keep_import(source, report)
+        return report
+
+    def build(self, shop_id: str) -> Bundle:
+        """Learn from all sessions and publish the result as a new version, then serve it."""
+        shelf = self.shelf(shop_id)
+        log = self.log.sessions(shop_id)
+        if log.n_sessions == 0:
+            raise NotEnoughDataError(
+                f"a model needs at least one session with a product, and shop {shop_id!r} has "
+                "none; import events first: thinslice import EVENTS.csv"
+            )
+        bundle = learn(log, self.settings)
+        bundle.publish(self.directory.models(shop_id))
+        return bundle
+
+    # 4. Would it have worked?
+
+    def evaluate(self, shop_id: str, *, n: int = 20, test_share: float = 0.2) -> Evaluation:
+        """Learn from the earlier sessions, predict the later ones, beside every rival we have."""
+        shelf = self.shelf(shop_id)
+        split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
+        rivals = {**learn(split.train, self.settings).recommenders, **shelf.list_recommenders()}
+        evaluation = evaluate(rivals, split, n=n)
+        plan = self.plan(shop_id)
+        judgement = judge_offline(evaluation.to_dict(), plan)
+        shelf.results.save(
+            "evaluation", {**evaluation.to_dict(), "judgement": judgement.to_dict()}
+        )
+        return evaluation
+
+    def replay(self, shop_id: str, index: int, policy: str = "session") -> Replay:
+        """Step through a real anonymous session as its visitor lived it."""
+        shelf = self.shelf(shop_id)
+
+        def recommend(seen: tuple[str, ...]) -> Exposure:
+            return self.recommend(shop_id, Query(items=seen, n=8, policy=policy))
+
+        return replay_session(shelf.sessions_to_replay(), index, recommend)
+
+    # 5. What does a visitor see?
+
+    def recommend(self, shop_id: str, query: Query, now_us: int | None = None) -> Exposure:
+        """One explained list, as an exposure that is yet to be recorded."""
+        shelf = self.shelf(shop_id)
+        now = now_us or clock_us()
+        experiment = shelf.running_experiment(query.placement)
+        variant = (
+            assign(experiment, query.visitor)
+            if experiment and query.visitor and query.policy is None
+            else None
+        )
+        policy = query.policy or (variant.policy if variant else "session")
+        ranker = shelf.ranker()
+        recommendations, note = ranker.rank(query, policy, now_us=now)
+        return Exposure(
+            id=uuid4().hex,
+            shop=shop_id,
+            time_us=now,
+            visitor=query.visitor,
+            session=query.session,
+            placement=query.placement,
+            policy=policy,
+            model_version=ranker.version,
+            recommendations=recommendations,
+            experiment=experiment.id if experiment and variant else None,
+            variant=variant.name if variant else None,
+            note=note,
+        )
+
+    # 6. Did it work, and did it hurt anything?
+
+    def readout(self, shop_id: str, experiment_id: str) -> Readout:
+        """What an experiment says about the KPI and the guardrail of the plan."""
+        shelf = self.shelf(shop_id)
+        experiment = shelf.experiment(experiment_id)
+        readout = read_out(
+            experiment,
+            self.log.sessionised(
+                shop_id, since_us=experiment.started_us, until_us=experiment.stopped_us
+            ),
+            plan=(self.plan(shop_id) or Plan()).terms(),
+            currency=shelf.shop.currency,
+            time_zone=shelf.shop.time_zone,
+        )
+        shelf.results.save(f"readout-{experiment_id}", readout.to_dict())
+        return readout
+
+    # 7. What is it worth?
+
+    def judge(self, shop_id: str, readout: Readout) -> Judgement:
+        """An experiment's effect as money with a range, against what the plan asked for."""
+        return judge_experiment(readout.to_dict(), self.plan(shop_id))
+
+    def report(self, shop_id: str) -> str:
+        """One self-contained page: the question, what was found, the verdict, the money."""
+        return page(self.findings(shop_id))
+
+    def findings(self, shop_id: str) -> dict[str, Any]:
+        """All that is known about a shop so far, as plain values that a page can show."""
+        shelf = self.shelf(shop_id)
+        plan = self.plan(shop_id)
+        readouts = [self.readout(shop_id, e.id) for e in self.control.experiments(shop_id)]
+        return {
+            "shop": shelf.describe(),
+            "plan": plan.to_dict() if plan else None,
+            "audit": shelf.results.load("audit"),
+            "evaluation": shelf.results.load("evaluation"),
+            "readouts": [
+                {**r.to_dict(), "judgement": self.judge(shop_id, r).to_dict()} for r in readouts
+            ],
+        }
+
+
+class Shelf:
+    """What one shop has to show. Cheap to keep; notices new versions by itself."""
+
+    def __init__(self, engine: Engine, shop: Shop) -> None:
+        self._engine = engine
+        self.shop = shop
+        self._experiments: tuple[float, list[Experiment]] = (0.0, [])
+
+    @cached_property
+    def catalog(self) -> ShopCatalog:
+        return ShopCatalog(self._engine.directory.catalog_file(self.shop.id), self.shop.currency)
+
+    @cached_property
+    def photos(self) -> PhotoStore:
+        return PhotoStore(self._engine.directory.photos(self.shop.id))
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self._engine.directory.results(self.shop.id))
+
+    @cached_property
+    def model(self) -> CurrentBundle:
+        return CurrentBundle(self._engine.directory.models(self.shop.id))
+
+    def ranker(self) -> Ranker:
+        """The list makers in force over the catalogue in force."""
+        bundle = self.model.get()
+        return Ranker(
+            {**(bundle.recommenders if bundle else {}), **self.list_recommenders()},
+            self.catalog.all(),
+            version=bundle.version if bundle else None,
+        )
+
+    def list_recommenders(self) -> dict[str, ListRecommender]:
+        """The lists kept by name; what the log says was shown stands in for a missing incumbent."""
+        return {
+            f"list:{name}": ListRecommender(f"list:{name}", self.catalog.list(name))
+            for name in self.catalog.list_names()
+        }

@@ -1,0 +1,1 @@
+"""What to show? A query in; one explained list out. Open `ranker.py` first."""

@@ -1,0 +1,1 @@
+"""Can anyone read it? Results in; one self-contained page out. Open `page.py` first."""

@@ -1,0 +1,1 @@
+"""Who asks? HTTP in; JSON or a page out. Open `app.py` first."""
