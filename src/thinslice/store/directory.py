@@ -1,0 +1,206 @@
+"""Where everything lies: one data directory, and the two ways in which a file becomes final.
+
+Whatever must survive a power cut is written under a temporary name, synced, renamed and its
+folder synced, so that a reader sees the old content or the new content and never half of one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from thinslice.errors import InputError, StorageError
+
+_SHOP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class DataDirectory:
+    """The folder that holds everything, readable by its owner only; made when it is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        make_folder(self.root)
+
+    @property
+    def control(self) -> Path:
+        """The SQLite file of shops, keys, experiments and plans."""
+        return self.root / "control.sqlite"
+
+    @property
+    def hot(self) -> Path:
+        """The folder of the hot files, one per writer process."""
+        return self._made("hot")
+
+    @property
+    def events(self) -> Path:
+        """The folder of the segments, `shop=<shop>/day=<day>/*.parquet`."""
+        return self._made("events")
+
+    def catalog_file(self, shop: str) -> Path:
+        """The SQLite file of one shop's products."""
+        return self._made("catalog") / f"{shop_name(shop)}.sqlite"
+
+    def photos(self, shop: str) -> Path:
+        return self._made("photos", shop_name(shop))
+
+    def models(self, shop: str) -> Path:
+        return self._made("models", shop_name(shop))
+
+    def results(self, shop: str) -> Path:
+        return self._made("results", shop_name(shop))
+
+    def rejected(self, shop: str) -> Path:
+        """The JSON lines of what came in and could not be kept."""
+        return self._made("rejected") / f"{shop_name(shop)}.jsonl"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A temporary folder on the same file system, removed afterwards.
+
+        What a killed process left behind is removed by the next one to ask: each folder is
+        locked by its owner for as long as the owner lives.
+        """
+        parent = self._made("scratch")
+        folder = parent / uuid4().hex
+        with locked(parent / ".lock"):
+            _remove_abandoned(parent)
+            folder.mkdir(mode=0o700)
+            held = os.open(folder, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
+
+    def _made(self, *names: str) -> Path:
+        folder = self.root.joinpath(*names)
+        make_folder(folder)
+        return folder
+
+
+def shop_name(shop: str) -> str:
+    """The shop id, fit to be a part of a path.
+
+    >>> shop_name("lamps-2")
+    'lamps-2'
+    """
+    if not _SHOP_ID.fullmatch(shop):
+        raise InputError(
+            "a shop id must be 1 to 64 letters, digits, - or _, and begin with a letter or digit; "
+            f"got {shop!r}; choose another id"
+        )
+    return shop
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace the file's content so that a crash leaves the old or the new, never a mixture."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path} could not be written: {error}; free some space or check the disk"
+        ) from error
+
+
+def publish_file(temporary: Path, final: Path) -> None:
+    """Sync a finished file and give it its final name, in the same file system."""
+    try:
+        _sync_file(temporary)
+        temporary.replace(final)
+        sync_folder(final.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{final} could not be written: {error}; free some space or check the disk"
+        ) from error
+
+
+def publish_folder(temporary: Path, final: Path) -> None:
+    """Sync a finished folder and give it its final name; `final` must not exist yet."""
+    try:
+        for path in sorted(temporary.rglob("*"), reverse=True):
+            sync_folder(path) if path.is_dir() else _sync_file(path)
+        sync_folder(temporary)
+        temporary.rename(final)
+        sync_folder(final.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{final} could not be published: {error}; free some space or check the disk"
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and its parents so that they, too, survive a power cut."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        make_folder(folder.parent)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {folder} could not be made: {error}; choose another with THINSLICE_DATA"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    _sync_file(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file exclusively, waiting for it; the lock ends with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(path: Path) -> int | None:
+    """The descriptor of the lock file if nobody else holds it, else None; close it to let go."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.iterdir():
+        if not folder.is_dir():
+            continue
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
