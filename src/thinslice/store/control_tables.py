@@ -1,0 +1,81 @@
+"""The tables of the control plane, as numbered steps that are applied once each.
+
+A step that has been released is never edited; a change is a new step at the end of `MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+
+
+def shops_and_keys(db: sqlite3.Connection) -> None:
+    """Tenants, and the hashes of the keys that open them."""
+    db.execute(
+        "create table shops(id text primary key, name text not null, currency text not null,"
+        " time_zone text not null, generated integer not null, created_us integer not null)"
+    )
+    db.execute(
+        "create table keys(number integer primary key, shop text not null references shops(id),"
+        " kind text not null check (kind in ('write', 'secret')), prefix text not null,"
+        " digest blob not null unique, origins text not null, created_us integer not null,"
+        " last_used_us integer, revoked_us integer)"
+    )
+    db.execute("create index keys_by_prefix on keys(prefix)")
+    db.execute("create table secrets(name text primary key, value blob not null)")
+
+
+def experiments_and_plans(db: sqlite3.Connection) -> None:
+    """What is tried, and what was agreed before it."""
+    db.execute(
+        "create table experiments(shop text not null references shops(id), id text not null,"
+        " question text not null, variants text not null, salt text not null,"
+        " started_us integer not null, stopped_us integer, placement text not null,"
+        " known_effect real, primary key (shop, id))"
+    )
+    db.execute(
+        "create table plans(number integer primary key, shop text not null references shops(id),"
+        " text text not null, digest text not null, agreed_us integer not null)"
+    )
+
+
+def people(db: sqlite3.Connection) -> None:
+    """Who was given a link, who looked at what, and what they said."""
+    db.execute(
+        "create table links(number integer primary key, shop text not null references shops(id),"
+        " label text not null, created_us integer not null, expires_us integer not null)"
+    )
+    db.execute(
+        "create table feedback(number integer primary key, shop text not null references shops(id),"
+        " time_us integer not null, who text not null, page text not null, state text not null,"
+        ' "right" integer, text text not null)'
+    )
+    db.execute(
+        "create table visits(number integer primary key, shop text not null references shops(id),"
+        " time_us integer not null, who text not null, page text not null, state text not null)"
+    )
+    db.execute("create index visits_by_shop on visits(shop, time_us)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    shops_and_keys,
+    experiments_and_plans,
+    people,
+)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Apply the steps that this file has not seen, all of them or none."""
+    db.execute(
+        "create table if not exists applied(number integer primary key, name text not null,"
+        " applied_us integer not null)"
+    )
+    known = {number for (number,) in db.execute("select number from applied")}
+    for number, step in enumerate(MIGRATIONS, start=1):
+        if number not in known:
+            step(db)
+            db.execute(
+                "insert into applied values (?, ?, ?)",
+                (number, step.__name__, time.time_ns() // 1000),
+            )
