@@ -75,3 +75,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def describe(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every setting as (name, value in force, meaning)."""
+    return [
+        (name, str(getattr(settings, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]

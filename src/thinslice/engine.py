@@ -12,7 +12,8 @@ that knows two stages; it computes nothing itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from thinslice.domain import (
     INCUMBENT,
     Experiment,
     Exposure,
-    Product,
     Query,
+    SessionLog,
     Shop,
+    Variant,
 )
 from thinslice.errors import NotEnoughDataError, NotFoundError
 from thinslice.evaluation.offline import Evaluation, evaluate
@@ -35,7 +37,7 @@ from thinslice.models.bundle import Bundle, CurrentBundle, learn
 from thinslice.outcomes.assignment import assign
 from thinslice.outcomes.experiment import Readout, read_out
 from thinslice.profit.plan import Plan
-from thinslice.profit.worth import Judgement, judge_offline, judge_experiment
+from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
@@ -198,12 +200,13 @@ class Engine:
         split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
         rivals = {**learn(split.train, self.settings).recommenders, **shelf.list_recommenders()}
         evaluation = evaluate(rivals, split, n=n)
-        plan = self.plan(shop_id)
-        judgement = judge_offline(evaluation.to_dict(), plan)
-        shelf.results.save(
-            "evaluation", {**evaluation.to_dict(), "judgement": judgement.to_dict()}
-        )
+        shelf.results.save("evaluation", evaluation.to_dict())
         return evaluation
+
+    def judge_offline(self, shop_id: str) -> Judgement | None:
+        """Whether the latest evaluation makes the model worth testing; None before there is one."""
+        found = self.shelf(shop_id).results.load("evaluation")
+        return judge_offline(found, self.plan(shop_id)) if found else None
 
     def replay(self, shop_id: str, index: int, policy: str = "session") -> Replay:
         """Step through a real anonymous session as its visitor lived it."""
@@ -246,6 +249,39 @@ class Engine:
 
     # 6. Did it work, and did it hurt anything?
 
+    def start_experiment(
+        self,
+        shop_id: str,
+        experiment_id: str,
+        *,
+        control: str = f"list:{INCUMBENT}",
+        treatment: str = "session",
+        question: str = "",
+        placement: str = "product",
+        now_us: int | None = None,
+        known_effect: float | None = None,
+    ) -> Experiment:
+        """Split the visitors between two list makers from now on."""
+        shelf = self.shelf(shop_id)
+        shelf.ranker().check_policies(control, treatment)
+        experiment = Experiment(
+            id=experiment_id,
+            shop=shop_id,
+            question=question or f"Is {treatment} better than {control}?",
+            variants=(Variant("control", control), Variant("treatment", treatment)),
+            salt=uuid4().hex,
+            started_us=now_us or clock_us(),
+            placement=placement,
+            known_effect=known_effect,
+        )
+        self.control.start_experiment(experiment)
+        return experiment
+
+    def stop_experiment(self, shop_id: str, experiment_id: str, now_us: int | None = None) -> None:
+        """Stop an experiment; from now on everyone gets the session list."""
+        experiment = self.shelf(shop_id).experiment(experiment_id)
+        self.control.stop_experiment(shop_id, experiment.id, now_us or clock_us())
+
     def readout(self, shop_id: str, experiment_id: str) -> Readout:
         """What an experiment says about the KPI and the guardrail of the plan."""
         shelf = self.shelf(shop_id)
@@ -282,6 +318,7 @@ class Engine:
             "plan": plan.to_dict() if plan else None,
             "audit": shelf.results.load("audit"),
             "evaluation": shelf.results.load("evaluation"),
+            "offline": offline.to_dict() if (offline := self.judge_offline(shop_id)) else None,
             "readouts": [
                 {**r.to_dict(), "judgement": self.judge(shop_id, r).to_dict()} for r in readouts
             ],
@@ -294,7 +331,8 @@ class Shelf:
     def __init__(self, engine: Engine, shop: Shop) -> None:
         self._engine = engine
         self.shop = shop
-        self._experiments: tuple[float, list[Experiment]] = (0.0, [])
+        self._experiments: tuple[float, list[Experiment]] = (-1e9, [])
+        self._sessions: tuple[float, SessionLog | None] = (-1e9, None)
 
     @cached_property
     def catalog(self) -> ShopCatalog:
@@ -322,8 +360,62 @@ class Shelf:
         )
 
     def list_recommenders(self) -> dict[str, ListRecommender]:
-        """The lists kept by name; what the log says was shown stands in for a missing incumbent."""
+        """The lists kept by name, of which one may be what the shop shows today."""
         return {
             f"list:{name}": ListRecommender(f"list:{name}", self.catalog.list(name))
             for name in self.catalog.list_names()
         }
+
+    def experiments(self) -> list[Experiment]:
+        """The shop's experiments, as of at most a second ago: assignment reads them per request."""
+        looked_at, experiments = self._experiments
+        if time.monotonic() - looked_at > 1.0:
+            experiments = self._engine.control.experiments(self.shop.id)
+            self._experiments = (time.monotonic(), experiments)
+        return experiments
+
+    def running_experiment(self, placement: str) -> Experiment | None:
+        """The experiment that decides what this placement shows, None where there is none."""
+        running = (
+            e for e in self.experiments() if e.stopped_us is None and e.placement == placement
+        )
+        return next(running, None)
+
+    def experiment(self, experiment_id: str) -> Experiment:
+        """One experiment by its id."""
+        known = {e.id: e for e in self._engine.control.experiments(self.shop.id)}
+        if experiment_id not in known:
+            raise NotFoundError(
+                f"shop {self.shop.id!r} has no experiment {experiment_id!r}; "
+                f"it has {', '.join(known) or 'none yet'}"
+            )
+        return known[experiment_id]
+
+    def sessions_to_replay(self) -> SessionLog:
+        """The shop's latest sessions, as of at most ten minutes ago."""
+        looked_at, log = self._sessions
+        if log is None or time.monotonic() - looked_at > 600:
+            log = self._engine.log.sessions(self.shop.id)
+            self._sessions = (time.monotonic(), log)
+        return log
+
+    def keep_import(self, source: Path, report: ImportReport) -> None:
+        """Keep an import's report where a person can look at what was skipped and why."""
+        self.results.save(f"import-{source.name}", report.to_dict())
+        if report.problems_file:
+            self.results.keep_file(f"skipped-{source.name}.csv", report.problems_file)
+
+    def describe(self) -> dict[str, Any]:
+        """The shop in plain values, for a page."""
+        bundle = self.model.get()
+        return {
+            **asdict(self.shop),
+            "products": len(self.catalog.all()),
+            "lists": list(self.catalog.list_names()),
+            "model": bundle.meta if bundle else None,
+        }
+
+
+def clock_us() -> int:
+    """Now, in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
