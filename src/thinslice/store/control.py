@@ -28,10 +28,13 @@ from thinslice.store.control_tables import MIGRATIONS, migrate
 KeyKind = Literal["write", "secret"]
 
 SHOP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+RESERVED = frozenset({"v1", "static", "sign-in", "healthz", "readyz", "docs"})
+"""Addresses of the service that begin as a shop's would, and so are no shop ids."""
 FEEDBACK_CHARACTERS = 2000
 
 _PREFIXES: dict[KeyKind, str] = {"write": "pk_", "secret": "sk_"}
 _PREFIX_CHARACTERS = 11
+_KEY = re.compile(r"[ps]k_[A-Za-z0-9_-]{43}")
 _BUSY_S = 15.0
 
 
@@ -109,10 +112,11 @@ class ControlPlane:
 
     def add_shop(self, shop: Shop) -> Shop:
         """Register a tenant; an id that is not a slug, or that is taken, is refused."""
-        if not SHOP_ID.fullmatch(shop.id):
+        if not SHOP_ID.fullmatch(shop.id) or shop.id in RESERVED:
             raise InputError(
-                "a shop id must be 1 to 63 of a-z, 0-9 and '-', not beginning with '-', got "
-                f"{shop.id!r}; choose another, for example 'my-shop'"
+                "a shop id must be 1 to 63 of a-z, 0-9 and '-', not beginning with '-', and "
+                f"none of {', '.join(sorted(RESERVED))}, got {shop.id!r}; "
+                "choose another, for example 'my-shop'"
             )
         if not re.fullmatch("[A-Z]{3}", shop.currency):
             raise InputError(
@@ -176,6 +180,8 @@ class ControlPlane:
 
     def key(self, plain: str) -> Key | None:
         """What a key opens, or None when it is unknown or revoked."""
+        if not _KEY.fullmatch(plain):
+            return None
         digest = _digest(plain)
         with self._reading() as db:
             rows = db.execute(
@@ -471,7 +477,7 @@ def _check_origin(origin: str) -> None:
 
 
 def _digest(plain: str) -> bytes:
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(plain.encode()).digest()
 
 
 def _now_us() -> int:
