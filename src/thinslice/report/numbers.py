@@ -1,0 +1,191 @@
+"""Numbers as a person reads them: the filters of every template.
+
+An unknown value (None or not a number) is a dash, never a zero. The minus is a real minus sign
+and a unit stays on the line of its number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeGuard
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from thinslice.domain import MICROSECONDS, minor_digits
+
+UNKNOWN = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
+_GAP = "\N{NO-BREAK SPACE}"
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹"}
+
+
+def count(value: float | None) -> str:
+    """A whole number with its thousands marked.
+
+    >>> count(41200), count(-3), count(None)
+    ('41,200', '−3', '–')
+    """
+    return _with_minus(value, f"{abs(round(value)):,}") if _known(value) else UNKNOWN
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as a percentage.
+
+    >>> percent(0.1234), percent(-0.002), percent(0.5, 0), percent(None)
+    ('12.3\\xa0%', '−0.2\\xa0%', '50\\xa0%', '–')
+    """
+    if not _known(share):
+        return UNKNOWN
+    return _with_minus(share, f"{abs(share) * 100:.{digits}f}") + f"{_GAP}%"
+
+
+def signed_percent(share: float | None, digits: int = 1) -> str:
+    """A relative change, its sign always shown unless it rounds to nothing.
+
+    >>> signed_percent(0.034), signed_percent(-0.008), signed_percent(0.00001)
+    ('+3.4\\xa0%', '−0.8\\xa0%', '0.0\\xa0%')
+    """
+    text = percent(share, digits)
+    return f"+{text}" if _known(share) and round(share * 100, digits) > 0 else text
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference of scores, its sign always shown.
+
+    >>> signed(0.0312), signed(-0.5, 2), signed(0.0)
+    ('+0.031', '−0.50', '0.000')
+    """
+    if not _known(value):
+        return UNKNOWN
+    plus = "+" if round(value, digits) > 0 else ""
+    return plus + _with_minus(value, f"{abs(value):.{digits}f}")
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A score between 0 and 1.
+
+    >>> decimal(0.66312), decimal(1, 1), decimal(None)
+    ('0.663', '1.0', '–')
+    """
+    return _with_minus(value, f"{abs(value):,.{digits}f}") if _known(value) else UNKNOWN
+
+
+def two_significant(value: float) -> float:
+    """A number with its first two digits kept.
+
+    >>> two_significant(3749), two_significant(-0.0347), two_significant(0)
+    (3700.0, -0.035, 0.0)
+    """
+    if value == 0 or not math.isfinite(value):
+        return float(value)
+    return round(float(value), 1 - math.floor(math.log10(abs(value))))
+
+
+def money(amount: float | None, currency: str) -> str:
+    """An estimated amount in units of the currency, two digits of it, since more would be a lie.
+
+    >>> money(3749.2, "EUR"), money(-140, "USD"), money(0.123, "SEK"), money(None, "EUR")
+    ('€\\xa03,700', '−$\\xa0140', 'SEK\\xa00.12', '–')
+    >>> money(4.9, "EUR"), money(9.96, "EUR")
+    ('€\\xa04.90', '€\\xa010')
+    """
+    if not _known(amount):
+        return UNKNOWN
+    rounded = two_significant(amount)
+    small = minor_digits(currency) if abs(rounded) < 10 and rounded != 0 else 0
+    return _with_minus(rounded, f"{_symbol(currency)}{_GAP}{abs(rounded):,.{small}f}")
+
+
+def price(minor: int | None, currency: str) -> str:
+    """An exact amount, from minor units.
+
+    >>> price(2900, "EUR"), price(1500, "JPY"), price(None, "EUR")
+    ('€\\xa029.00', '¥\\xa01,500', '–')
+    """
+    if not _known(minor):
+        return UNKNOWN
+    digits = minor_digits(currency)
+    amount = minor / 10**digits
+    return _with_minus(amount, f"{_symbol(currency)}{_GAP}{abs(amount):,.{digits}f}")
+
+
+def day(when: int | float | str | None, zone: str = "UTC") -> str:
+    """The day of a time (microseconds UTC, or ISO 8601 text) in a time zone.
+
+    >>> day(1_772_496_000_000_000), day("2026-03-03T23:30:00+00:00", "Europe/Berlin")
+    ('3\\xa0March 2026', '4\\xa0March 2026')
+    """
+    at = _moment(when, zone)
+    return UNKNOWN if at is None else f"{at.day} {at:%B %Y}".replace(" ", _GAP, 1)
+
+
+def moment(when: int | float | str | None, zone: str = "UTC") -> str:
+    """A time to the minute, with its zone.
+
+    >>> moment("2026-03-03T23:30:00Z")
+    '3\\xa0March 2026, 23:30 UTC'
+    """
+    at = _moment(when, zone)
+    return UNKNOWN if at is None else f"{day(when, zone)}, {at:%H:%M} {at.tzname()}"
+
+
+def plural(n: float | None, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "visit"), plural(2000, "visit"), plural(3, "category", "categories")
+    ('1 visit', '2,000 visits', '3 categories')
+    """
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def tint(text: str) -> int:
+    """One of eight tints, always the same for the same text.
+
+    >>> tint("Lamps") == tint("Lamps"), 0 <= tint("Socks") < 8
+    (True, True)
+    """
+    return crc32(text.encode("utf-8", "surrogatepass")) % 8
+
+
+FILTERS: dict[str, Callable[..., object]] = {
+    "count_of": count,
+    "percent": percent,
+    "signed_percent": signed_percent,
+    "signed": signed,
+    "decimal": decimal,
+    "two_significant": two_significant,
+    "money": money,
+    "price": price,
+    "day": day,
+    "moment": moment,
+    "plural": plural,
+    "tint": tint,
+}
+"""Every filter by the name that templates use; `count` is one of Jinja's own, hence `count_of`."""
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def _with_minus(value: float, text: str) -> str:
+    """The text of a number's size, with a minus where the number is negative and not shown as 0."""
+    shows_something = any(character in "123456789" for character in text)
+    return f"{_MINUS}{text}" if value < 0 and shows_something else text
+
+
+def _symbol(currency: str) -> str:
+    return _SYMBOLS.get(currency, currency)
+
+
+def _moment(when: int | float | str | None, zone: str) -> datetime | None:
+    if when is None or when == "":
+        return None
+    if isinstance(when, str):
+        at = datetime.fromisoformat(when)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    else:
+        at = datetime.fromtimestamp(when / MICROSECONDS, UTC)
+    return at.astimezone(ZoneInfo(zone))
