@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS lists (
 ) WITHOUT ROWID;
 """
 _COLUMNS = "id, title, category, brand, colour, price_minor, stock, url, has_photo, hidden"
+_NAMES = tuple(_COLUMNS.split(", "))
 _INSERT = "INSERT INTO products VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
 _UPSERT = (
     _INSERT
@@ -258,7 +259,8 @@ def _row(product: Product) -> tuple[str | int | None, ...]:
 
 
 def _from_row(values: list[Any]) -> Product:
-    return Product(*values[:-2], bool(values[-2]), bool(values[-1]))
+    columns = dict(zip(_NAMES, values, strict=True))
+    return Product(**columns | {n: bool(columns[n]) for n in ("has_photo", "hidden")})
 
 
 def _product(connection: sqlite3.Connection, product_id: str) -> Product | None:
