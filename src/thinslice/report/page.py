@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from thinslice.report.numbers import FILTERS
+from thinslice.report import numbers, words
 
 HERE = Path(__file__).parent
 STYLESHEET = HERE / "static" / "thinslice.css"
@@ -36,7 +36,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(FILTERS)
+    env.filters.update(numbers.FILTERS)
+    env.filters.update(words.FILTERS)
     return env
 
 

@@ -1,0 +1,102 @@
+"""Plain words for names that are jargon: list makers, metrics, KPIs and verdicts."""
+
+from __future__ import annotations
+
+from thinslice.domain import INCUMBENT, Verdict
+
+_LIST_MAKERS = {
+    "session": ("This visit's clicks", "Past visits that looked like this one vote on what is next"),
+    "item_to_item": ("Seen together", "What others viewed in the same visit as the latest product"),
+    "popular": ("Popular now", "The same list for everyone, the most viewed of late"),
+    f"list:{INCUMBENT}": ("What the shop shows today", "The list that is in place now"),
+}
+
+_METRICS = {
+    "hit_rate": ("HitRate", "how often the product clicked next was among the {n} shown"),
+    "recall": (
+        "Recall",
+        "of everything the visitor still went on to look at, the share that was among the {n}",
+    ),
+    "mrr": (
+        "MRR",
+        "how far up the clicked product stood: 1 is always first, 0.5 always second, 0 never shown",
+    ),
+    "ndcg": (
+        "NDCG",
+        "the same for everything looked at later, where a place further down counts for less",
+    ),
+    "coverage": ("Coverage", "the share of the catalogue that is ever recommended"),
+    "popularity_bias": (
+        "Popularity bias",
+        "how much of what is shown would be popular anyway: near 1 it is always the best sellers",
+    ),
+}
+
+_VERDICTS = {
+    Verdict.SHIP: "Put it in place for everyone.",
+    Verdict.SMALL_WIN: "Put it in place, keep watching what is guarded, and be ready to go back.",
+    Verdict.NOT_PROVEN: "Neither a gain nor harm is shown. Run it longer, or leave things as they are.",
+    Verdict.STOP: "Take it out: it does harm, or what it earns does not pay for it.",
+    Verdict.WORTH_TESTING: "Put it before real visitors in an experiment. Past clicks cannot say what it earns.",
+    Verdict.NOT_WORTH_TESTING: "Not before something about it changes.",
+}
+
+
+def list_maker(policy: str) -> str:
+    """What makes a list, as a person would call it.
+
+    >>> list_maker("session"), list_maker("list:editors"), list_maker("gru")
+    ("This visit's clicks", 'The list “editors”', 'gru')
+    """
+    if policy in _LIST_MAKERS:
+        return _LIST_MAKERS[policy][0]
+    return f"The list “{policy[5:]}”" if policy.startswith("list:") else policy
+
+
+def list_maker_meaning(policy: str) -> str:
+    """One line on how the list comes about; empty when its name says all that is known."""
+    return _LIST_MAKERS.get(policy, ("", ""))[1]
+
+
+def metric(name: str, n: int) -> str:
+    """A metric's printed name.
+
+    >>> metric("mrr", 20), metric("coverage", 20)
+    ('MRR@20', 'Coverage')
+    """
+    label = _METRICS.get(name, (name, ""))[0]
+    return f"{label}@{n}" if name in ("hit_rate", "recall", "mrr", "ndcg") else label
+
+
+def metric_meaning(name: str, n: int) -> str:
+    """A metric in a plain sentence.
+
+    >>> metric_meaning("hit_rate", 20)
+    'how often the product clicked next was among the 20 shown'
+    """
+    return _METRICS.get(name, ("", ""))[1].format(n=n)
+
+
+def kpi(name: str) -> str:
+    """A KPI's name in words.
+
+    >>> kpi("revenue_per_session")
+    'revenue per session'
+    """
+    return name.replace("_", " ")
+
+
+def next_step(verdict: str | None) -> str:
+    """What a verdict asks for, in one sentence; empty for no verdict."""
+    return _VERDICTS.get(Verdict(verdict), "") if verdict else ""
+
+
+FILTERS = {
+    "list_maker": list_maker,
+    "list_maker_meaning": list_maker_meaning,
+    "metric": metric,
+    "metric_meaning": metric_meaning,
+    "kpi": kpi,
+    "next_step": next_step,
+}
+"""Every filter of this file by the name that templates use."""
