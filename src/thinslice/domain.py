@@ -42,6 +42,18 @@ BROWSING = (EventType.PRODUCT_VIEWED, EventType.PRODUCT_ADDED, EventType.ORDER_C
 """The events a model learns from; their position here is their code in `SessionLog.types`."""
 
 
+KPI_NAMES = (
+    "conversion",
+    "revenue_per_session",
+    "average_order_value",
+    "bounce_rate",
+    "views_per_session",
+    "click_through",
+    "clicks_per_session",
+)
+"""What a plan may name as KPI or guardrail; each is defined in `outcomes/kpi.py`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """A tenant. `generated` marks a shop whose data is simulated, and every page says so."""
