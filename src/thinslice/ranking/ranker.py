@@ -1,0 +1,220 @@
+"""One explained list from whatever list makers there are, under rules that are never bent.
+
+    the policy's list maker -> popular in the last product's category -> popular -> the catalogue
+
+Each step fills what the one before left open. Every product says where it came from, and the
+note says in plain words when the list is not what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from thinslice.domain import INCUMBENT, Recommendation, Scored
+from thinslice.errors import InputError
+from thinslice.ranking.rules import allowed, leaf
+
+if TYPE_CHECKING:
+    from thinslice.domain import Product, Query
+    from thinslice.interfaces import Recommender
+
+SESSION, ITEM_TO_ITEM, POPULAR = "session", "item_to_item", "popular"
+LIST_PREFIX = "list:"
+
+_FIRST_LOOK = 300
+
+IN_CATEGORY = "popular_in_category"
+CATALOGUE = "catalogue"
+"""Sources that are no policy: where a product comes from that fills a list up."""
+
+
+class Ranker:
+    """Recommends over the list makers and the products in force.
+
+    `recommenders` may be empty, and so may `products`: then ids are shown as they are, since
+    there is nothing that could forbid one. Costs nothing to construct; what it remembers is worth
+    keeping while both are in force.
+    """
+
+    def __init__(
+        self,
+        recommenders: Mapping[str, Recommender],
+        products: Mapping[str, Product],
+        *,
+        version: str | None = None,
+    ) -> None:
+        self.recommenders = recommenders
+        self.products = products
+        self.version = version
+        self._popular_by_category: dict[str, list[Scored]] | None = None
+
+    def rank(
+        self, query: Query, policy: str, *, now_us: int | None = None
+    ) -> tuple[tuple[Recommendation, ...], str]:
+        """At most `query.n` products, best first, and a note that is empty when all went well.
+
+        Raises InputError for a policy that names no kind of list maker.
+        """
+        check_policy(policy)
+        shown: dict[str, Recommendation] = {}
+        for source, candidates in self._steps(query, policy, now_us):
+            for product, score, because in candidates:
+                if len(shown) >= query.n:
+                    break
+                if product not in shown and self._may_show(product, query):
+                    reason = self._reason(source, product, because, query)
+                    shown[product] = Recommendation(product, score, reason, because, source)
+            if len(shown) >= query.n:
+                break
+        recommendations = tuple(shown.values())
+        return recommendations, self._note(query, policy, recommendations)
+
+    def check_policies(self, *policies: str) -> None:
+        """Raise InputError unless each policy has its list maker here and now."""
+        for policy in policies:
+            check_policy(policy)
+            if policy not in self.recommenders:
+                raise InputError(
+                    f"there is no list maker {policy!r} yet; there is "
+                    f"{', '.join(self.recommenders) or 'none at all'}; "
+                    "a list is imported with thinslice import --incumbent FILE, "
+                    "a model is learned with thinslice build"
+                )
+
+    def _steps(
+        self, query: Query, policy: str, now_us: int | None
+    ) -> Iterator[tuple[str, Iterable[Scored]]]:
+        maker = self.recommenders.get(policy)
+        if maker is not None:
+            yield policy, self._until_exhausted(maker, query, now_us)
+        category = self._last_category(query)
+        if category and policy != POPULAR:
+            yield IN_CATEGORY, self._popular_in(category, query)
+        popular = self.recommenders.get(POPULAR)
+        if popular is not None and policy != POPULAR:
+            yield POPULAR, self._until_exhausted(popular, query, now_us)
+        yield CATALOGUE, (Scored(product, 0.0, None) for product in self.products)
+
+    def _until_exhausted(
+        self, maker: Recommender, query: Query, now_us: int | None
+    ) -> Iterator[Scored]:
+        """A maker's candidates, asked for in growing helpings: most queries need only the first."""
+        n, taken = 2 * query.n + 20, 0
+        while True:
+            candidates = maker.recommend(query.items, n, now_us=now_us)
+            yield from candidates[taken:]
+            if len(candidates) < n:
+                return
+            taken, n = len(candidates), 8 * n
+
+    def _popular_in(self, category: str, query: Query) -> Iterator[Scored]:
+        """Popular products of a category: those of the top first, then all, once grouped."""
+        popular = self.recommenders.get(POPULAR)
+        if popular is None:
+            return
+        for candidate in popular.recommend(query.items, _FIRST_LOOK):
+            product = self.products.get(candidate.product)
+            if product is not None and product.category == category:
+                yield candidate
+        if self._popular_by_category is None:
+            self._popular_by_category = self._group_popular(popular)
+        yield from self._popular_by_category.get(category, ())
+
+    def _group_popular(self, popular: Recommender) -> dict[str, list[Scored]]:
+        n = len(self.products)
+        while len(ranked := popular.recommend((), n)) == n:
+            n *= 8
+        groups: dict[str, list[Scored]] = {}
+        for candidate in ranked:
+            product = self.products.get(candidate.product)
+            if product is not None and product.category:
+                groups.setdefault(product.category, []).append(candidate)
+        return groups
+
+    def _last_category(self, query: Query) -> str:
+        last = self.products.get(query.items[-1]) if query.items else None
+        return last.category if last else ""
+
+    def _may_show(self, product_id: str, query: Query) -> bool:
+        if query.items and product_id == query.items[-1]:
+            return False
+        product = self.products.get(product_id)
+        if product is None:
+            return not self.products and product_id not in query.filters.exclude
+        return allowed(product, query.filters)
+
+    def _reason(self, source: str, product: str, because: str | None, query: Query) -> str:
+        if source.startswith(LIST_PREFIX) and because:
+            if source == LIST_PREFIX + INCUMBENT:
+                return f"Shown beside {self._title(because)} today"
+            return f"Listed beside {self._title(because)} in {source.removeprefix(LIST_PREFIX)}"
+        if source.startswith(LIST_PREFIX):
+            return f"On the list {source.removeprefix(LIST_PREFIX)}"
+        if because:
+            return f"Because you viewed {self._title(because)}"
+        if source == IN_CATEGORY:
+            return f"Popular in {leaf(self._last_category(query))}"
+        if source == POPULAR:
+            return "Popular now"
+        if source == CATALOGUE:
+            return "From the catalogue"
+        if product in query.items:
+            return "You viewed this earlier"
+        return "Viewed in sessions like this one"
+
+    def _title(self, product_id: str) -> str:
+        product = self.products.get(product_id)
+        return product.title if product and product.title else product_id
+
+    def _note(self, query: Query, policy: str, recommendations: tuple[Recommendation, ...]) -> str:
+        """Why the list is short, or not from the list maker that was asked for."""
+        found = len(recommendations)
+        wanted = sum(r.source == policy for r in recommendations)
+        notes = []
+        if found and wanted < found:
+            notes.append(self._why_filled(policy, wanted, found, query))
+        if found < query.n:
+            notes.append(self._why_short(found, query))
+        return " ".join(notes)
+
+    def _why_filled(self, policy: str, wanted: int, found: int, query: Query) -> str:
+        others = f"{found - wanted} of {found}" if wanted else "all"
+        instead = f"{others} are popular or from the catalogue instead."
+        if policy not in self.recommenders:
+            missing = "list" if policy.startswith(LIST_PREFIX) else "model"
+            return f"There is no {missing} {policy!r} yet; {instead}"
+        if not query.items:
+            return f"Nothing was viewed yet; {instead}"
+        if not wanted:
+            return f"{_maker(policy)} has nothing for what was viewed; {instead}"
+        return f"{_maker(policy)} has only {wanted} for what was viewed; {instead}"
+
+    def _why_short(self, found: int, query: Query) -> str:
+        if not self.products and not self.recommenders:
+            return "There are no products yet: import a catalogue or events."
+        if not found:
+            return "No product matches the filters."
+        return f"Only {found} product{'s match' if found > 1 else ' matches'} the filters."
+
+
+def check_policy(policy: str) -> None:
+    """Raise InputError unless the policy names a kind of list maker."""
+    if policy in (SESSION, ITEM_TO_ITEM, POPULAR):
+        return
+    if policy.startswith(LIST_PREFIX) and len(policy) > len(LIST_PREFIX):
+        return
+    raise InputError(
+        f"policy must be {SESSION!r}, {ITEM_TO_ITEM!r}, {POPULAR!r} or {LIST_PREFIX + 'NAME'!r}, "
+        f"got {policy!r}"
+    )
+
+
+def _maker(policy: str) -> str:
+    if policy.startswith(LIST_PREFIX):
+        return f"The list {policy.removeprefix(LIST_PREFIX)!r}"
+    return {
+        SESSION: "The session model",
+        ITEM_TO_ITEM: "The item-to-item model",
+        POPULAR: "The popular list",
+    }[policy]
