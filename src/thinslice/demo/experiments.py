@@ -63,7 +63,7 @@ TRIALS = (
         "product-clearance",
         "list:incumbent",
         f"list:{CLEARANCE}",
-        visits=1500,
+        visits=2000,
         seed=103,
     ),
 )

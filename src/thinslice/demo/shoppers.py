@@ -21,17 +21,19 @@ MAX_PAGES = 12
 LIST_LENGTH = 8
 CART_CHANCE = 0.55
 """Chance that a product which fits perfectly goes into the cart when its page is seen."""
-FIRST_PAGE = 0.4
+FIRST_PAGE = 0.3
 """On the first page of a visit that chance is this much smaller: people look around first."""
 ORDER_CHANCE = 0.7
 """Chance that a cart becomes an order."""
-CLICK_CHANCE = 0.8
+CLICK_CHANCE = 0.6
 """Chance of clicking the first place of the list when it fits perfectly."""
 EXAMINE = 0.9
 """Each further place is looked at this much less often than the one before."""
-GO_ON_CHANCE = 0.4
+GO_ON_CHANCE = 0.9
 """Chance of looking around oneself when nothing in the list was clicked."""
-LOOK_AT_POPULAR = 0.2
+IMPATIENCE = 0.7
+"""A list with nothing in it for this shopper makes going on this much less likely."""
+LOOK_AT_POPULAR = 0.1
 RETURN_CHANCE = 0.15
 
 Draws = NDArray[np.float64]
@@ -161,7 +163,7 @@ class Shoppers:
                         place,
                     )
                 ]
-            elif draws[number, 2] < GO_ON_CHANCE:
+            elif draws[number, 2] < self._go_on_chance(visit.taste, shown.products):
                 product = self._look_around(visit.taste, draws[number, 4], draws[number, 5])
             else:
                 return
@@ -184,6 +186,11 @@ class Shoppers:
             if dice < 1 - missed:
                 return place
         return None
+
+    def _go_on_chance(self, taste: Taste, products: Sequence[str]) -> float:
+        fit = self._fit[taste.number]
+        best = max((fit[self._position[product]] for product in products[:LIST_LENGTH]), default=0)
+        return GO_ON_CHANCE * (1 - IMPATIENCE * (1 - best))
 
     def _cart_chance(self, taste: Taste, step: _Step) -> float:
         position = self._position[step.product]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from thinslice.demo.catalogue import BANDS, KINDS, STYLES, Catalogue
 
-SAME_DEPARTMENT_FIT = 0.16
-OTHER_KIND_FIT = 0.03
-OTHER_STYLE_FIT = 0.12
+SAME_DEPARTMENT_FIT = 0.1
+OTHER_KIND_FIT = 0.02
+OTHER_STYLE_FIT = 0.05
 BAND_FIT = (1.0, 0.5, 0.2)
 """By the distance of the price band from the one that the shopper has in mind."""
 
