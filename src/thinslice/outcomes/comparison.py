@@ -66,6 +66,15 @@ class Row:
             )
         return "no clear difference"
 
+    def line(self, control: str, treatment: str) -> str:
+        """The row as one line of text: both figures, the range of the difference, the reading."""
+        before, after = (_figure(value, self.kpi.unit) for value in (self.control, self.treatment))
+        spread = spread_of(self.relative)
+        return (
+            f"{self.kpi.label}: {before} in {control}, {after} in {treatment} ({spread}): "
+            f"{self.reading}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kpi": self.kpi.name,
@@ -130,6 +139,13 @@ def signed_percent(share: float) -> str:
     return ("+" if share > 0 else "") + percent(share)
 
 
+def spread_of(relative: Interval) -> str:
+    """The range of a relative change in words: "+3% to +22%"."""
+    if math.isinf(relative.low):
+        return "no percentage, since the control's own figure is all but unknown"
+    return f"{signed_percent(relative.low)} to {signed_percent(relative.high)}"
+
+
 def interval_dict(interval: Interval) -> dict[str, float | None]:
     """Low, estimate, high and confidence; what is not finite becomes None."""
     return {
@@ -154,3 +170,9 @@ def _change(absolute: Interval, sign: int) -> Change:
     if absolute.high < 0:
         return "worse" if sign > 0 else "better"
     return "unclear"
+
+
+def _figure(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "unknown"
+    return f"{100 * value:.2f}%" if unit == "share" else f"{value:,.2f}"

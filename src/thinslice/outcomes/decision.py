@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thinslice.domain import Verdict
-from thinslice.outcomes.comparison import ENOUGH, Row, percent, signed_percent
+from thinslice.outcomes.comparison import ENOUGH, Row, percent, spread_of
 from thinslice.outcomes.statistics import SampleRatio, more_units
 
 MIN_VISITORS = 10
@@ -94,7 +94,7 @@ def _no_verdict(reason: str) -> Decision:
 
 def _stop(worse: Sequence[Row], treatment: str) -> Decision:
     row = worse[0]
-    what = f"{row.kpi.label} is {_moved(row)} with {treatment} ({_range(row)})"
+    what = f"{row.kpi.label} is {_moved(row)} with {treatment} ({spread_of(row.relative)})"
     if _violated(row):
         reason = (
             f"{row.kpi.label} is worse by more than the {percent(row.max_worse or 0)} that the "
@@ -111,7 +111,7 @@ def _stop(worse: Sequence[Row], treatment: str) -> Decision:
 
 
 def _ship(deciding: Row, guardrails: Sequence[Row], treatment: str) -> Decision:
-    sentence = f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({_range(deciding)})"
+    sentence = f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({spread_of(deciding.relative)})"
     safe = "".join(
         f", and {row.kpi.label.lower()} is not worse by more than {percent(row.max_worse or 0)}"
         for row in guardrails
@@ -151,9 +151,9 @@ def _not_proven(
         )
     sentence = (
         f"{deciding.kpi.label} looks {_moved(deciding)} with {treatment}, but the range "
-        f"({_range(deciding)}) leaves open whether it is"
+        f"({spread_of(deciding.relative)}) leaves open whether it is"
         if deciding.change == "unclear"
-        else f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({_range(deciding)}), "
+        else f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({spread_of(deciding.relative)}), "
         "but it is not shown that nothing else suffers"
     )
     return Decision(
@@ -178,10 +178,3 @@ def _moved(row: Row) -> str:
     if math.isnan(lift):
         return "higher" if row.absolute.estimate > 0 else "lower"
     return f"{percent(abs(lift))} {'higher' if lift >= 0 else 'lower'}"
-
-
-def _range(row: Row) -> str:
-    low, high = row.relative.low, row.relative.high
-    if math.isinf(low):
-        return "too little data in the control for a percentage"
-    return f"{signed_percent(low)} to {signed_percent(high)}"

@@ -82,6 +82,17 @@ class Readout:
         """The row of a KPI."""
         return next(row for row in self.rows if row.kpi is kpi(name))
 
+    def lines(self) -> list[str]:
+        """The readout as lines of text: who was counted, a line per KPI, the reason, the notes."""
+        counted = ", ".join(f"{m.n:,} visitors in {name}" for name, m in self.moments.items())
+        control = self.experiment.control.name
+        return [
+            f"{counted}.",
+            *(row.line(control, self.treatment) for row in self.rows),
+            *([] if self.reason == self.sentence else [self.reason]),
+            *self.notes,
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages; a figure that does not exist is None."""
         names = list(self.moments)
