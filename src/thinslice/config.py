@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     session_max_products: int = Field(
         50, ge=2, description="Products of a session that a model looks at, the latest ones."
     )
-    neighbours: int = Field(500, ge=1, description="Past sessions that vote: k of the session kNN.")
+    neighbours: int = Field(200, ge=1, description="Past sessions that vote: k of the session kNN.")
     sample: int = Field(
         2500, ge=1, description="Latest past sessions looked at: m of the session kNN."
     )

@@ -8,7 +8,8 @@ The family of VMIS-kNN (Kersbergen et al., "Serenade", SIGMOD 2022) and VSTAN (G
                     / sqrt(products of n)  if cosine
     score(i)      = sum over the k most similar of the m newest sessions that share a product:
                     similarity(n) * step_weight(lag of the latest shared product)
-                    * distance_weight(positions in n between i and that product)
+                    * distance_weight(positions in n between i and that product),
+                      times `backward` if i came before it
                     * (1 + idf_weight * ln(sessions / sessions with i))
 
 and each weight is exp(-x / decay). Postings lie newest first, so that the m newest are found by
@@ -36,16 +37,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnnSettings:
-    """What the formula leaves open. Lags, steps and distances count products."""
+    """What the formula leaves open. Lags, steps and distances count products.
 
-    neighbours: int = 500
+    `backward` is the weight of what came before the shared product in a past session against what
+    came after it. The defaults were chosen on validation sessions of three public shop logs, by
+    the geometric mean of HitRate@20 and MRR@20; no test session was looked at.
+    """
+
+    neighbours: int = 200
     sample: int = 2500
     max_products: int = 50
     position_decay: float = 1.5
-    step_decay: float = 3.0
+    step_decay: float = 6.0
     distance_decay: float = 2.0
-    backward: float = 1.0
-    idf_weight: float = 1.0
+    backward: float = 0.7
+    idf_weight: float = 0.5
     cosine: bool = False
     half_life_days: float | None = None
 
