@@ -12,12 +12,12 @@ from thinslice.domain import Event
 
 EVENT_SCHEMA = pa.schema(
     [
-        pa.field("message_id", pa.string(), nullable=False),
-        pa.field("type", pa.string(), nullable=False),
-        pa.field("time_us", pa.int64(), nullable=False),
-        pa.field("visitor", pa.string(), nullable=False),
-        pa.field("line", pa.int64(), nullable=False),
-        pa.field("received_us", pa.int64(), nullable=False),
+        pa.field("message_id", pa.string()),
+        pa.field("type", pa.string()),
+        pa.field("time_us", pa.int64()),
+        pa.field("visitor", pa.string()),
+        pa.field("line", pa.int64()),
+        pa.field("received_us", pa.int64()),
         pa.field("session", pa.string()),
         pa.field("product", pa.string()),
         pa.field("quantity", pa.int64()),
@@ -32,6 +32,9 @@ EVENT_SCHEMA = pa.schema(
     ]
 )
 """Columns = fields of `domain.Event`, in order; strings are UTF-8, all integers int64."""
+
+REQUIRED = ("message_id", "type", "time_us", "visitor", "line", "received_us")
+"""The columns that every line has; any other may be null."""
 
 COLUMNS: tuple[str, ...] = tuple(EVENT_SCHEMA.names)
 

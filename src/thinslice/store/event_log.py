@@ -1,0 +1,238 @@
+"""What happened: one interface over the hot files and the segments of a data directory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thinslice.config import Settings
+from thinslice.domain import Event, SessionLog
+from thinslice.errors import InputError
+from thinslice.store.directory import DataDirectory, locked
+from thinslice.store.fingerprints import fingerprints, sorted_set
+from thinslice.store.hot_files import RunningSessions, unsealed_rows
+from thinslice.store.hot_log import HotLog, new_hot_id
+from thinslice.store.schema import COLUMNS, EVENT_SCHEMA, REQUIRED, rows_to_table
+from thinslice.store.sealing import SealReport, housekeeping_lock, seal
+from thinslice.store.segments import Segments, overlapping, without_known
+from thinslice.store.sessions import (
+    ORDER,
+    browsing_sessions,
+    session_log,
+    sessionise,
+)
+from thinslice.store.writer import Writer
+
+if TYPE_CHECKING:
+    import ibis
+
+Progress = Callable[[int, int | None], None]
+"""Called with (lines done, lines in all or None)."""
+
+_ADOPT_MEMORY = "1GB"
+_ADOPT_LINES = 1_000_000
+_KEEP_SEALED_MINUTES = 5
+
+
+class EventLog:
+    """The events of all shops in one data directory; fulfils `interfaces.EventStore`.
+
+    Any number of processes may open one at the same time. Threads may share one.
+    """
+
+    def __init__(self, directory: DataDirectory, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._gap_us = round(settings.session_gap_minutes * 60_000_000)
+        self._running = RunningSessions(directory.hot, self._gap_us)
+        self._own: HotLog | None = None
+        self._own_lock = threading.Lock()
+
+    def append(self, shop: str, events: Sequence[Event]) -> int:
+        """Keep the events on disk, then return how many lines were written.
+
+        A line whose `(message_id, line)` is known already changes no later answer.
+        """
+        with self._own_lock:
+            if self._own is None:
+                self._own = self._hot_log()
+            return self._own.append([(shop, events)])
+
+    def writer(self, on_error: Callable[[Exception], None] | None = None) -> Writer:
+        """A running thread that commits what many callers submit, in groups; close it at the end.
+
+        `on_error` hears of events that nobody waits for and that could not be kept.
+        """
+        writer = Writer(self._hot_log(), on_error)
+        writer.start()
+        return writer
+
+    def events(
+        self, shop: str, *, since_us: int | None = None, until_us: int | None = None
+    ) -> pa.Table:
+        """The shop's events with since_us <= time_us < until_us, each once, by time and id."""
+        import duckdb
+
+        files, hot = self._lines(shop, since_us, until_us)
+        low, high = _bounds(since_us, until_us)
+        with (
+            self._directory.scratch() as spill,
+            duckdb.connect(config={"temp_directory": str(spill)}) as con,
+        ):
+            con.register("hot", hot)
+            found = (
+                con.sql(_SELECT_ALL, params={"files": files, "low": low, "high": high})
+                if files
+                else con.sql(_SELECT_HOT)
+            )
+            return found.to_arrow_table().cast(EVENT_SCHEMA)
+
+    def sessions(
+        self, shop: str, *, since_us: int | None = None, until_us: int | None = None
+    ) -> SessionLog:
+        """The sessions of the same events: views, carts and purchases of products."""
+        most = self._settings.session_max_products
+        with self._ibis(shop, since_us, until_us) as events:
+            return session_log(browsing_sessions(events, self._gap_us, most).to_pyarrow())
+
+    def sessionised(
+        self, shop: str, since_us: int | None = None, until_us: int | None = None
+    ) -> pa.Table:
+        """The same table as `events`, with a column `session_key`."""
+        with self._ibis(shop, since_us, until_us) as events:
+            keyed: pa.Table = sessionise(events, self._gap_us).order_by(*ORDER).to_pyarrow()
+        return keyed
+
+    def running_session(self, shop: str, *, visitor: str = "", session: str = "") -> list[Event]:
+        """The recent events of one visitor or session, oldest first; empty when unknown."""
+        return self._running.find(shop, visitor, session)
+
+    def adopt(self, shop: str, staged: Path, progress: Progress | None = None) -> int:
+        """Take staged Parquet in `EVENT_SCHEMA` into the segments; return how many lines are new.
+
+        A file or a folder of them, in any order, larger than memory if need be. Killed at any
+        moment and started again, it ends in the same state. Raises `StorageError`.
+        """
+        files = [staged] if staged.is_file() else sorted(staged.rglob("*.parquet"))
+        total = sum(pq.read_metadata(file).num_rows for file in files)
+        if total == 0:
+            return 0
+        done = new = 0
+        with self._directory.scratch() as folder:
+            in_order = _sorted_by_time(files, folder)
+            with locked(housekeeping_lock(self._directory)):
+                hot = rows_to_table(unsealed_rows(self._directory.hot, shop))
+                publisher = Segments(self._directory.events, shop).publisher(
+                    sorted_set(fingerprints(hot))
+                )
+                for chunk in _chunks(in_order):
+                    new += publisher.publish(chunk, new_hot_id())
+                    done += chunk.num_rows
+                    if progress:
+                        progress(done, total)
+        return new
+
+    def seal(self) -> SealReport:
+        """The housekeeper's round: closed hot files become segments, old ones are deleted."""
+        keep_minutes = self._settings.session_gap_minutes + _KEEP_SEALED_MINUTES
+        return seal(self._directory, keep_s=keep_minutes * 60)
+
+    def close(self) -> None:
+        """Hand over what this process wrote by `append`, and close all files."""
+        with self._own_lock:
+            if self._own:
+                self._own.close()
+        self._running.close()
+
+    def _hot_log(self) -> HotLog:
+        return HotLog(
+            self._directory.hot,
+            max_events=self._settings.hot_max_events,
+            max_minutes=self._settings.hot_max_minutes,
+        )
+
+    def _lines(
+        self, shop: str, since_us: int | None, until_us: int | None
+    ) -> tuple[list[str], pa.Table]:
+        """(segments, the hot lines that they lack): together each line once.
+
+        The hot files are read before the segments are listed, and the hot lines are compared with
+        just those segments, so that sealing at the same time neither hides nor doubles a line.
+        """
+        hot = rows_to_table(unsealed_rows(self._directory.hot, shop, since_us, until_us))
+        segments = Segments(self._directory.events, shop).files()
+        files = [str(file) for file in overlapping(segments, since_us, until_us)]
+        return files, without_known(hot, segments)
+
+    @contextmanager
+    def _ibis(self, shop: str, since_us: int | None, until_us: int | None) -> Iterator[ibis.Table]:
+        """The shop's events as an Ibis table, for as long as the context lasts."""
+        import ibis
+
+        files, hot = self._lines(shop, since_us, until_us)
+        with self._directory.scratch() as spill:
+            con = ibis.duckdb.connect(temp_directory=str(spill))
+            try:
+                table = ibis.memtable(hot)
+                if files:
+                    table = con.read_parquet(files).select(*COLUMNS).union(table)
+                low, high = _bounds(since_us, until_us)
+                yield table.filter(table.time_us >= low, table.time_us <= high)
+            finally:
+                con.disconnect()
+
+
+def _bounds(since_us: int | None, until_us: int | None) -> tuple[int, int]:
+    """The least and the greatest time, both included."""
+    return (
+        -(2**63) if since_us is None else since_us,
+        2**63 - 1 if until_us is None else until_us - 1,
+    )
+
+
+def _sorted_by_time(files: list[Path], folder: Path) -> Path:
+    """The staged lines as one file by time and identity, with bounded memory."""
+    import duckdb
+
+    in_order = folder / "in-order.parquet"
+    settings = {"memory_limit": _ADOPT_MEMORY, "temp_directory": str(folder / "spill")}
+    with duckdb.connect(config=settings) as con:
+        con.execute(
+            _COPY_SORTED, {"files": [str(f) for f in files], "to": str(in_order)}
+        ).fetchall()
+    return in_order
+
+
+def _chunks(in_order: Path) -> Iterator[pa.Table]:
+    """The lines in tables of at most `_ADOPT_LINES`."""
+    with pq.ParquetFile(in_order) as file:
+        for batch in file.iter_batches(batch_size=_ADOPT_LINES):
+            chunk = pa.Table.from_batches([batch]).cast(EVENT_SCHEMA)
+            for name in REQUIRED:
+                if chunk.column(name).null_count:
+                    raise InputError(
+                        f"every staged line must have a {name}, got null; stage it anew"
+                    )
+            yield chunk
+
+
+_NAMES = ", ".join(COLUMNS)
+_ORDER = ", ".join(ORDER)
+# ruff: noqa: S608 -- what is put into the text are the names of columns
+_COPY_SORTED = f"""
+    copy (select {_NAMES} from read_parquet($files, union_by_name = true) order by {_ORDER})
+    to $to (format parquet)
+"""
+_SELECT_HOT = f"select {_NAMES} from hot order by {_ORDER}"
+_SELECT_ALL = f"""
+    select {_NAMES} from (
+        select {_NAMES} from read_parquet($files) where time_us between $low and $high
+        union all select {_NAMES} from hot
+    ) order by {_ORDER}
+"""
