@@ -47,9 +47,8 @@ def main() -> None:
     evaluation = evaluate(bundle.recommenders, Split(train, test, int(test.times_us.min())))
 
     print(f"{bundle.sentence()} {build_s:.3f} s to build.")
-    print(
-        f"{evaluation.sizes['predictions']} predictions in {evaluation.sizes['test_sessions']} sessions."
-    )
+    sizes = evaluation.sizes
+    print(f"{sizes['predictions']} predictions in {sizes['test_sessions']} sessions.")
     print(f"{'':50}{'HitRate@20':>24}{'MRR@20':>24}{'us p50':>8}{'us p90':>8}")
     for name, recommender in bundle.recommenders.items():
         figures = "".join(

@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, kind, log_of
+
 from thinslice.models.item_to_item import ItemToItem, learn_item_to_item
 from thinslice.models.products import ProductCodes
 from thinslice.models.training import training_sessions

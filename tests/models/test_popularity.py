@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import MINUTE_US, checkerboard, log_of
+
 from thinslice.domain import DAY_US
 from thinslice.models.popularity import Popularity, learn_popularity
 from thinslice.models.products import ProductCodes

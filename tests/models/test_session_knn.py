@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, kind, log_of
+
 from thinslice.domain import DAY_US
 from thinslice.models.products import ProductCodes
 from thinslice.models.session_knn import KnnSettings, SessionKnn, learn_session_knn
