@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
-from thinslice.domain import DAY_US, MICROSECONDS, Event, EventType
+from thinslice.domain import MICROSECONDS, Event, EventType
 from thinslice.errors import EventError, InputError
 from thinslice.store.wire_values import (
     MAX_TEXT,
     broken,
     currency_of,
+    history_us,
     minor_of,
     optional_text,
     quantity_of,
@@ -35,7 +36,6 @@ LATEST_US = 5 * 60 * MICROSECONDS
 EARLIEST_US = 72 * 3600 * MICROSECONDS
 """How far a browser's clock is believed, before and after the moment of receipt."""
 
-_YEAR_2000_US = 946_684_800 * MICROSECONDS
 _ABOUT_A_PRODUCT = frozenset(
     {EventType.PRODUCT_VIEWED, EventType.PRODUCT_ADDED, EventType.PRODUCT_REMOVED}
 )
@@ -252,11 +252,9 @@ def _time_us(
     """
     if call.timestamp is None:
         return received_us, None
-    given_us = to_us(call.timestamp, "timestamp")
     if trusted:
-        if not _YEAR_2000_US <= given_us <= received_us + DAY_US:
-            raise broken("timestamp lies between the year 2000 and tomorrow", call.timestamp)
-        return given_us, None
+        return history_us(call.timestamp, received_us), None
+    given_us = to_us(call.timestamp, "timestamp")
     if call.sent_at is not None:
         sent_us = to_us(call.sent_at, "sentAt")
     time_us = given_us if sent_us is None else received_us - (sent_us - given_us)

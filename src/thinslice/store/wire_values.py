@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from thinslice.domain import MICROSECONDS, minor_digits
+from thinslice.domain import DAY_US, MICROSECONDS, minor_digits
 from thinslice.errors import EventError
 
 MAX_TEXT = 200
 
 _LARGEST = 10**15
+_YEAR_2000_US = 946_684_800 * MICROSECONDS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +38,14 @@ def to_us(value: str | int | float, name: str) -> int:
     if not 0 <= value < 1e14:
         raise broken(f"{name} is in seconds or milliseconds since 1970", value)
     return int(value * (1000 if value > 1e11 else MICROSECONDS))
+
+
+def history_us(value: str | int | float, now_us: int) -> int:
+    """A time that the shop's own server gives: any between the year 2000 and tomorrow."""
+    given_us = to_us(value, "timestamp")
+    if not _YEAR_2000_US <= given_us <= now_us + DAY_US:
+        raise broken("timestamp lies between the year 2000 and tomorrow", value)
+    return given_us
 
 
 def currency_of(value: Any) -> str | None:

@@ -1,0 +1,101 @@
+"""The door: more work than can be kept in order is answered 503 before its body is read.
+
+Counted per worker: requests that are being answered, and event lines that wait for a commit.
+What was let in is served. A body is cut off at the size its address allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thinslice.config import Settings
+from thinslice.server.answers import problem
+
+RETRY_AFTER_S = 1
+PAGE_BYTES = 64_000
+PRODUCTS_BYTES = 5_000_000
+
+_ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
+_READABLE_ELSEWHERE = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "retry-after",
+}
+
+
+class Gate:
+    """ASGI: lets a request in, or tells it when to come back."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, waiting_lines: Callable[[], int]) -> None:
+        self._app = app
+        self._settings = settings
+        self._waiting_lines = waiting_lines
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_ALWAYS):
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        self.in_flight += 1
+        try:
+            await self._app(scope, _limited(receive, self._limit(scope["path"])), send)
+        finally:
+            self.in_flight -= 1
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        path, length = scope["path"], Headers(scope=scope).get("content-length", "")
+        if self.in_flight >= self._settings.max_in_flight:
+            return _busy(path, f"{self.in_flight} requests are being answered")
+        allowed = self._settings.max_waiting_events * (1 if path == "/v1/batch" else 2)
+        if path.startswith("/v1/") and (waiting := self._waiting_lines()) >= allowed:
+            return _busy(path, f"{waiting} events wait to be written")
+        if length.isdigit() and int(length) > self._limit(path):
+            return _too_large(path, self._limit(path))
+        return None
+
+    def _limit(self, path: str) -> int:
+        if path == "/v1/batch":
+            return self._settings.max_batch_bytes
+        return PRODUCTS_BYTES if path.startswith("/v1/products") else PAGE_BYTES
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise HTTPException(413, _size_rule(limit), {"connection": "close"})
+        return message
+
+    return limited
+
+
+def _busy(path: str, why: str) -> Response:
+    headers = {"retry-after": str(RETRY_AFTER_S), "connection": "close"}
+    if path.startswith("/v1/"):
+        message = f"no more is let in than can be kept in order, {why}; come back after a second"
+        return problem(503, message, headers | _READABLE_ELSEWHERE)
+    text = "Too many people are here at this moment. The page comes back by itself."
+    return PlainTextResponse(text, 503, headers | {"refresh": str(RETRY_AFTER_S + 2)})
+
+
+def _too_large(path: str, limit: int) -> Response:
+    headers = {"connection": "close"}
+    if path.startswith("/v1/"):
+        return problem(413, _size_rule(limit), headers | _READABLE_ELSEWHERE)
+    return PlainTextResponse(_size_rule(limit), 413, headers)
+
+
+def _size_rule(limit: int) -> str:
+    return f"a body here has at most {limit} bytes, got more; send it in parts"

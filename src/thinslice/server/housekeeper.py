@@ -1,0 +1,94 @@
+"""The process beside the workers that seals what they have written, round after round."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from thinslice.config import Settings
+from thinslice.errors import ThinsliceError
+from thinslice.store.directory import DataDirectory, try_lock
+from thinslice.store.event_log import EventLog
+
+CRASH_PAUSE_S = 2.0
+_STOP_S = 20
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Seal every `seal_seconds` until told to stop, or until the parent is gone.
+
+    One housekeeper works on a data directory at a time; another waits for its turn.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings, parent = Settings(), os.getppid()
+    directory = DataDirectory(settings.data)
+    log = EventLog(directory, settings)
+    lock = None
+    while not stop.is_set() and os.getppid() == parent:
+        lock = lock or try_lock(directory.root / ".housekeeper.lock")
+        if lock is not None:
+            seal_once(log)
+        _wait(stop, settings.seal_seconds, parent)
+
+
+def seal_once(log: EventLog) -> None:
+    """One round; a disk that refuses is logged, and the next round tries again."""
+    try:
+        log.seal()
+    except ThinsliceError as error:
+        _log.error("sealing: %s", error)
+
+
+class Housekeeper(threading.Thread):
+    """Keeps the housekeeping process alive until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(name="housekeeper", daemon=True)
+        self._closing = threading.Event()
+        self._process = _start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def run(self) -> None:
+        while not self._closing.wait(0.5):
+            if self._process.poll() is not None:
+                _log.error("the housekeeper ended with %s, begun anew", self._process.returncode)
+                self._closing.wait(CRASH_PAUSE_S)
+                if not self._closing.is_set():
+                    self._process = _start()
+
+    def close(self) -> None:
+        """Let the round that runs come to its end, and stop."""
+        self._closing.set()
+        if self.ident is not None:
+            self.join()
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "thinslice.server.housekeeper"])
+
+
+def _wait(stop: threading.Event, seconds: float, parent: int) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and os.getppid() == parent and not stop.is_set():
+        stop.wait(min(1.0, max(0.0, until - time.monotonic())))
+
+
+if __name__ == "__main__":
+    main()
