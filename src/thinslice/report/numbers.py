@@ -7,6 +7,7 @@ and a unit stays on the line of its number.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeGuard
@@ -18,7 +19,9 @@ from thinslice.domain import MICROSECONDS, minor_digits
 UNKNOWN = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _GAP = "\N{NO-BREAK SPACE}"
+_HYPHEN_AS_MINUS = re.compile(r"(?<![\w.,)])-(?=[\d€$£¥₹])")
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹"}
+_CODED = re.compile(rf"\b({'|'.join(_SYMBOLS)}) (?=\d)")
 
 
 def count(value: float | None) -> str:
@@ -34,18 +37,18 @@ def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage.
 
     >>> percent(0.1234), percent(-0.002), percent(0.5, 0), percent(None)
-    ('12.3\\xa0%', '−0.2\\xa0%', '50\\xa0%', '–')
+    ('12.3%', '−0.2%', '50%', '–')
     """
     if not _known(share):
         return UNKNOWN
-    return _with_minus(share, f"{abs(share) * 100:.{digits}f}") + f"{_GAP}%"
+    return _with_minus(share, f"{abs(share) * 100:.{digits}f}") + "%"
 
 
 def signed_percent(share: float | None, digits: int = 1) -> str:
     """A relative change, its sign always shown unless it rounds to nothing.
 
     >>> signed_percent(0.034), signed_percent(-0.008), signed_percent(0.00001)
-    ('+3.4\\xa0%', '−0.8\\xa0%', '0.0\\xa0%')
+    ('+3.4%', '−0.8%', '0.0%')
     """
     text = percent(share, digits)
     return f"+{text}" if _known(share) and round(share * 100, digits) > 0 else text
@@ -140,6 +143,37 @@ def plural(n: float | None, one: str, many: str = "") -> str:
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 
 
+def figure(value: float | None, unit: str, currency: str) -> str:
+    """A KPI's value in its unit: "share", "money" or "number".
+
+    >>> figure(0.0312, "share", "EUR"), figure(1.996, "money", "EUR"), figure(2.5, "number", "EUR")
+    ('3.12%', '€\\xa02.00', '2.50')
+    """
+    if not _known(value):
+        return UNKNOWN
+    if unit == "share":
+        return percent(value, 2)
+    if unit == "money":
+        digits = minor_digits(currency)
+        return _with_minus(value, f"{_symbol(currency)}{_GAP}{abs(value):,.{digits}f}")
+    return decimal(value, 2)
+
+
+def prose(sentence: str) -> str:
+    """A sentence of another stage, typeset: real minus signs and currency symbols.
+
+    >>> prose("from -1.6% to +0.6%, 2026-03-03"), prose("at least EUR 1,200")
+    ('from −1.6% to +0.6%, 2026-03-03', 'at least €\\xa01,200')
+    """
+    sentence = _CODED.sub(lambda found: f"{_SYMBOLS[found[1]]}{_GAP}", sentence)
+    return _HYPHEN_AS_MINUS.sub(_MINUS, sentence)
+
+
+def capital(sentence: str) -> str:
+    """The sentence with a capital first letter."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def tint(text: str) -> int:
     """One of eight tints, always the same for the same text.
 
@@ -161,6 +195,9 @@ FILTERS: dict[str, Callable[..., object]] = {
     "day": day,
     "moment": moment,
     "plural": plural,
+    "figure": figure,
+    "prose": prose,
+    "capital": capital,
     "tint": tint,
 }
 """Every filter by the name that templates use; `count` is one of Jinja's own, hence `count_of`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -11,16 +12,27 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from thinslice.report import numbers, words
+from thinslice.report import drawing, numbers, words
+from thinslice.report.summary import agreed_late, latest_first, summarise
 
 HERE = Path(__file__).parent
 STYLESHEET = HERE / "static" / "thinslice.css"
 
 
-def page(findings: dict[str, Any]) -> str:
+def page(findings: Mapping[str, Any]) -> str:
     """The report on one shop, from what `Engine.findings` knows; missing parts say what is next."""
-    template = environment().get_template("one_page.html")
-    return template.render(**findings, style=Markup(style()))
+    readouts = latest_first(findings["readouts"])
+    return (
+        environment()
+        .get_template("one_page.html")
+        .render(
+            {**findings, "readouts": readouts},
+            summary=summarise(findings),
+            late=agreed_late(findings),
+            earlier=max(len(findings.get("plans", ())) - 1, 0),
+            style=Markup(style()),
+        )
+    )
 
 
 def environment() -> Environment:
@@ -38,6 +50,7 @@ def environment() -> Environment:
     )
     env.filters.update(numbers.FILTERS)
     env.filters.update(words.FILTERS)
+    env.globals.update(drawing.FUNCTIONS)
     return env
 
 

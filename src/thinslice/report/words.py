@@ -12,24 +12,12 @@ _LIST_MAKERS = {
 }
 
 _METRICS = {
-    "hit_rate": ("HitRate", "how often the product clicked next was among the {n} shown"),
-    "recall": (
-        "Recall",
-        "of everything the visitor still went on to look at, the share that was among the {n}",
-    ),
-    "mrr": (
-        "MRR",
-        "how far up the clicked product stood: 1 is always first, 0.5 always second, 0 never shown",
-    ),
-    "ndcg": (
-        "NDCG",
-        "the same for everything looked at later, where a place further down counts for less",
-    ),
-    "coverage": ("Coverage", "the share of the catalogue that is ever recommended"),
-    "popularity_bias": (
-        "Popularity bias",
-        "how much of what is shown would be popular anyway: near 1 it is always the best sellers",
-    ),
+    "HitRate": "how often the product looked at next was among the {n} shown",
+    "MRR": "how far up it stood: 1 is always first, 0.5 always second, 0 never among the {n}",
+    "Recall": "of all the visitor still went on to look at, the share that was among the {n}",
+    "NDCG": "like Recall, but a place further down the list counts for less",
+    "coverage": "the share of all products that anyone was shown at all",
+    "popularity": "how popular the shown products are: 1 is best sellers only, 0.5 any product",
 }
 
 _VERDICTS = {
@@ -58,23 +46,14 @@ def list_maker_meaning(policy: str) -> str:
     return _LIST_MAKERS.get(policy, ("", ""))[1]
 
 
-def metric(name: str, n: int) -> str:
-    """A metric's printed name.
+def metric_meaning(label: str) -> str:
+    """A metric in a plain sentence, from its printed name; empty for one that is not known.
 
-    >>> metric("mrr", 20), metric("coverage", 20)
-    ('MRR@20', 'Coverage')
+    >>> metric_meaning("HitRate@20")
+    'how often the product looked at next was among the 20 shown'
     """
-    label = _METRICS.get(name, (name, ""))[0]
-    return f"{label}@{n}" if name in ("hit_rate", "recall", "mrr", "ndcg") else label
-
-
-def metric_meaning(name: str, n: int) -> str:
-    """A metric in a plain sentence.
-
-    >>> metric_meaning("hit_rate", 20)
-    'how often the product clicked next was among the 20 shown'
-    """
-    return _METRICS.get(name, ("", ""))[1].format(n=n)
+    name, _, n = label.partition("@")
+    return _METRICS.get(name, "").format(n=n)
 
 
 def kpi(name: str) -> str:
@@ -94,7 +73,6 @@ def next_step(verdict: str | None) -> str:
 FILTERS = {
     "list_maker": list_maker,
     "list_maker_meaning": list_maker_meaning,
-    "metric": metric,
     "metric_meaning": metric_meaning,
     "kpi": kpi,
     "next_step": next_step,

@@ -1,0 +1,142 @@
+"""What a drawing needs beyond the numbers: scales, tones, and the sentence said in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thinslice.report.numbers import day, figure, percent, signed, signed_percent
+from thinslice.report.words import list_maker, list_maker_meaning
+
+Row = Mapping[str, Any]
+
+
+def change_tone(row: Row) -> str:
+    """The colour of a KPI's change: "" good, "bad", or "open" where nothing is shown either way."""
+    reading = str(row["reading"])
+    if row["change"] == "worse" or reading.startswith("worse"):
+        return "bad"
+    return "" if row["change"] == "better" or reading.startswith("not worse") else "open"
+
+
+def change_limit(row: Row) -> float | None:
+    """Where the dashed line of a guarded KPI stands, as a relative change."""
+    if not row["is_guardrail"]:
+        return None
+    allowed = float(row["max_worse"])
+    return allowed if row["better"] == "lower" else -allowed
+
+
+def change_span(rows: Sequence[Row]) -> float:
+    """The change at the edge of the scale that holds every range of these rows, 1% to 50%.
+
+    >>> change_span([{"relative": {"low": -0.02, "high": 0.25}, "max_worse": None}])
+    0.27
+    """
+    ends = [
+        abs(end)
+        for row in rows
+        for end in (row["relative"]["low"], row["relative"]["high"], row["max_worse"])
+        if end is not None
+    ]
+    return min(max(0.01, *ends, 0.0) * 1.08, 0.5)
+
+
+def change_range(row: Row) -> str:
+    """The range of a change as it reads in a table.
+
+    >>> change_range({"relative": {"low": -0.008, "high": 0.039}})
+    '−0.8% to +3.9%'
+    """
+    low, high = row["relative"]["low"], row["relative"]["high"]
+    if low is None or high is None:
+        return "not known"
+    return f"{signed_percent(low)} to {signed_percent(high)}"
+
+
+def change_words(row: Row) -> str:
+    """What the interval of a KPI shows, for those who do not see it."""
+    likely = signed_percent(row["relative"]["estimate"])
+    allowed = change_limit(row)
+    limit = "" if allowed is None else f"; the limit is {signed_percent(allowed)}"
+    return f"{row['label']}: {change_range(row)}, likely {likely}{limit}"
+
+
+def settling(readout: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The deciding KPI's difference as days went by; None below two days with a range."""
+    deciding = next(row for row in readout["rows"] if row["is_deciding"])
+    days = [
+        {"day": day(d["date"]), "visitors": sum(d["visitors"].values()), **d["absolute"]}
+        for d in readout["daily"]
+        if None not in (d["absolute"]["low"], d["absolute"]["high"])
+    ]
+    if len(days) < 2:
+        return None
+    # The first days range far; the scale is the second half's, so that the end can be read.
+    later = days[len(days) // 2 :]
+    bottom = min(0.0, *(d["low"] for d in later))
+    top = max(0.0, *(d["high"] for d in later))
+    room = (top - bottom) * 0.25 or 1.0
+    bottom, top = bottom - room, top + room
+
+    def words(value: float) -> str:
+        return figure(value, deciding["unit"], readout["currency"])
+
+    last = days[-1]
+    return {
+        "days": days,
+        "bottom": bottom,
+        "top": top,
+        "low_text": words(bottom),
+        "high_text": words(top),
+        "unit": deciding["unit"],
+        "label": f"{deciding['label']}, difference of the two groups: on the last day "
+        f"{words(last['low'])} to {words(last['high'])}, likely {words(last['estimate'])}",
+    }
+
+
+def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One bar per list maker: its hit rate with its range, and ours against it."""
+    label = f"HitRate@{evaluation['n']}"
+    ours = evaluation["rows"][0]["name"]
+    gaps = {
+        d["b"]: d for d in evaluation["differences"] if d["a"] == ours and d["metric"] == label
+    }
+    return [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
+
+
+def _hit_bar(row: Row, label: str, ours: str, gap: Row | None) -> dict[str, Any]:
+    rate = row["metrics"][label]
+    name = list_maker(row["name"])
+    text = f"{percent(rate['estimate'])} ({percent(rate['low'])} to {percent(rate['high'])})"
+    return {
+        "name": name,
+        "text": text,
+        "value": rate["estimate"],
+        "low": rate["low"],
+        "high": rate["high"],
+        "ours": row["name"] == ours,
+        "label": f"{name}: {text}",
+        "note": f"{list_maker(ours)}: {_points(gap)}" if gap else list_maker_meaning(row["name"]),
+    }
+
+
+def _points(gap: Row) -> str:
+    """A difference of two shares, in points of a hundred."""
+    low, high = gap["low"] * 100, gap["high"] * 100
+    if low <= 0 <= high:
+        return f"no proven difference ({signed(low, 1)} to {signed(high, 1)} points)"
+    size, (near, far) = abs(gap["estimate"] * 100), sorted((abs(low), abs(high)))
+    return f"{size:.1f} points {'more' if low > 0 else 'fewer'} ({near:.1f} to {far:.1f})"
+
+
+FUNCTIONS = {
+    "hit_bars": hit_bars,
+    "change_tone": change_tone,
+    "change_limit": change_limit,
+    "change_span": change_span,
+    "change_range": change_range,
+    "change_words": change_words,
+    "settling": settling,
+}
+"""Every function of this file by the name that templates use."""
