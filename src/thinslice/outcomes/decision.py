@@ -94,7 +94,7 @@ def _no_verdict(reason: str) -> Decision:
 
 def _stop(worse: Sequence[Row], treatment: str) -> Decision:
     row = worse[0]
-    what = f"{row.kpi.label} is {_moved(row)} with {treatment} ({spread_of(row.relative)})"
+    what = _effect(row, treatment)
     if _violated(row):
         reason = (
             f"{row.kpi.label} is worse by more than the {percent(row.max_worse or 0)} that the "
@@ -111,7 +111,7 @@ def _stop(worse: Sequence[Row], treatment: str) -> Decision:
 
 
 def _ship(deciding: Row, guardrails: Sequence[Row], treatment: str) -> Decision:
-    sentence = f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({spread_of(deciding.relative)})"
+    sentence = _effect(deciding, treatment)
     safe = "".join(
         f", and {row.kpi.label.lower()} is not worse by more than {percent(row.max_worse or 0)}"
         for row in guardrails
@@ -153,8 +153,7 @@ def _not_proven(
         f"{deciding.kpi.label} looks {_moved(deciding)} with {treatment}, but the range "
         f"({spread_of(deciding.relative)}) leaves open whether it is"
         if deciding.change == "unclear"
-        else f"{deciding.kpi.label} is {_moved(deciding)} with {treatment} ({spread_of(deciding.relative)}), "
-        "but it is not shown that nothing else suffers"
+        else f"{_effect(deciding, treatment)}, but it is not shown that nothing else suffers"
     )
     return Decision(
         Verdict.NOT_PROVEN, " ".join(reasons), f"{sentence}.", two_digits(more) if more else None
@@ -169,6 +168,10 @@ def two_digits(n: int) -> int:
 
 def _violated(row: Row) -> bool:
     return bool(row.harmless and row.harmless.violated)
+
+
+def _effect(row: Row, treatment: str) -> str:
+    return f"{row.kpi.label} is {_moved(row)} with {treatment} ({spread_of(row.relative)})"
 
 
 def _moved(row: Row) -> str:

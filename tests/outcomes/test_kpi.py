@@ -1,0 +1,45 @@
+import math
+
+import pytest
+
+from thinslice.errors import InputError
+from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
+from thinslice.outcomes.statistics import Moments
+
+
+def one_visitor(**values):
+    return Moments.of({name: [values.get(name, 0)] for name in COLUMNS})
+
+
+def test_the_kpis_by_hand():
+    # Two visitors: 3 sessions with 1 order of 20.00 and 5 views, 1 bounced; 1 session, bounced.
+    both = one_visitor(
+        sessions=3, orders=1, ordering_sessions=1, revenue=2000, bounced=1, views=5, lists=4,
+        clicked_lists=1,
+    ) + one_visitor(sessions=1, bounced=1, views=1, lists=1)  # fmt: skip
+    figures = {name: k.estimate(both).value for name, k in KPIS.items()}
+    assert figures == {
+        "conversion": 1 / 4,
+        "revenue_per_session": 2000 / 4,
+        "average_order_value": 2000,
+        "bounce_rate": 2 / 4,
+        "views_per_session": 6 / 4,
+        "click_through": 1 / 5,
+        "clicks_per_session": 1 / 4,
+    }
+
+
+def test_without_visitors_every_kpi_is_unknown():
+    assert all(math.isnan(k.estimate(Moments.zero(COLUMNS)).value) for k in KPIS.values())
+
+
+def test_an_unknown_kpi_is_an_error_with_the_closest_name():
+    with pytest.raises(InputError, match="did you mean 'conversion'"):
+        kpi("conversions")
+
+
+def test_every_kpi_says_what_it_is():
+    for k in KPIS.values():
+        assert k.label
+        assert "/" in k.definition
+        assert {k.numerator, k.denominator, k.counts} <= set(COLUMNS)
