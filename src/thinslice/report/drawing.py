@@ -28,7 +28,7 @@ def change_limit(row: Row) -> float | None:
 
 
 def change_span(rows: Sequence[Row]) -> float:
-    """The change at the edge of the scale that holds every range of these rows, 1% to 50%.
+    """The change at the edge of the scale that holds every range of these rows, 1% to 100%.
 
     >>> change_span([{"relative": {"low": -0.02, "high": 0.25}, "max_worse": None}])
     0.27
@@ -39,7 +39,7 @@ def change_span(rows: Sequence[Row]) -> float:
         for end in (row["relative"]["low"], row["relative"]["high"], row["max_worse"])
         if end is not None
     ]
-    return min(max(0.01, *ends, 0.0) * 1.08, 0.5)
+    return float(min(max(0.01, *ends, 0.0) * 1.08, 1.0))
 
 
 def change_range(row: Row) -> str:
@@ -99,9 +99,7 @@ def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One bar per list maker: its hit rate with its range, and ours against it."""
     label = f"HitRate@{evaluation['n']}"
     ours = evaluation["rows"][0]["name"]
-    gaps = {
-        d["b"]: d for d in evaluation["differences"] if d["a"] == ours and d["metric"] == label
-    }
+    gaps = {d["b"]: d for d in evaluation["differences"] if d["a"] == ours and d["metric"] == label}
     return [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
 
 

@@ -44,6 +44,15 @@ def percent(share: float | None, digits: int = 1) -> str:
     return _with_minus(share, f"{abs(share) * 100:.{digits}f}") + "%"
 
 
+def brief_percent(share: float | None) -> str:
+    """A share that somebody chose, without the digits that say nothing.
+
+    >>> brief_percent(0.05), brief_percent(0.025)
+    ('5%', '2.5%')
+    """
+    return percent(share).replace(".0%", "%")
+
+
 def signed_percent(share: float | None, digits: int = 1) -> str:
     """A relative change, its sign always shown unless it rounds to nothing.
 
@@ -186,6 +195,7 @@ def tint(text: str) -> int:
 FILTERS: dict[str, Callable[..., object]] = {
     "count_of": count,
     "percent": percent,
+    "brief_percent": brief_percent,
     "signed_percent": signed_percent,
     "signed": signed,
     "decimal": decimal,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from thinslice.domain import INCUMBENT, Verdict
 
 _LIST_MAKERS = {
-    "session": ("This visit's clicks", "Past visits that looked like this one vote on what is next"),
-    "item_to_item": ("Seen together", "What others viewed in the same visit as the latest product"),
+    "session": ("This visit's clicks", "Past visits like this one vote on what is next"),
+    "item_to_item": ("Seen together", "What others viewed beside the latest product"),
     "popular": ("Popular now", "The same list for everyone, the most viewed of late"),
     f"list:{INCUMBENT}": ("What the shop shows today", "The list that is in place now"),
 }
@@ -23,9 +23,9 @@ _METRICS = {
 _VERDICTS = {
     Verdict.SHIP: "Put it in place for everyone.",
     Verdict.SMALL_WIN: "Put it in place, keep watching what is guarded, and be ready to go back.",
-    Verdict.NOT_PROVEN: "Neither a gain nor harm is shown. Run it longer, or leave things as they are.",
+    Verdict.NOT_PROVEN: "No gain and no harm is shown. Run it longer or leave things as they are.",
     Verdict.STOP: "Take it out: it does harm, or what it earns does not pay for it.",
-    Verdict.WORTH_TESTING: "Put it before real visitors in an experiment. Past clicks cannot say what it earns.",
+    Verdict.WORTH_TESTING: "Put it before real visitors, in an experiment.",
     Verdict.NOT_WORTH_TESTING: "Not before something about it changes.",
 }
 
