@@ -33,9 +33,11 @@ class ShopClient:
         """Add products to the catalogue or replace them."""
         return self._call("PUT", "/v1/products", {"products": products})
 
-    def send(self, batch: list[dict[str, Any]]) -> Any:
-        """Send events; when this returns, they are on the service's disk."""
-        return self._call("POST", "/v1/batch", {"batch": batch})
+    def send(self, batch: list[dict[str, Any]]) -> None:
+        """Send events; when this returns, all of them are on the service's disk."""
+        answer = self._call("POST", "/v1/batch", {"batch": batch})
+        if answer["rejected"]:
+            raise ServiceError(f"the service keeps no such event: {answer['rejected'][0]}")
 
     def recommend(self, **query: Any) -> Any:
         """Ask for a list of products, as its exposure."""

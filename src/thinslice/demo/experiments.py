@@ -63,7 +63,7 @@ TRIALS = (
         "product-clearance",
         "list:incumbent",
         f"list:{CLEARANCE}",
-        visits=2000,
+        visits=2400,
         seed=103,
     ),
 )
@@ -133,10 +133,9 @@ def run_trial(
 def _ask(client: ShopClient, visit: Visit, placement: str, page: Page) -> Shown:
     answer = client.recommend(
         items=page.items,
-        visitor=visit.visitor,
+        visitor_id=visit.visitor,
         n=LIST_LENGTH,
         placement=placement,
         timestamp=iso(page.time_us),
     )
-    products = [item["product"] for item in answer["recommendations"]]
-    return Shown(products, answer["exposure_id"])
+    return Shown([p["product_id"] for p in answer["products"]], answer["exposure_id"])

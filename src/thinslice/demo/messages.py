@@ -27,6 +27,22 @@ def messages_of(visit: Visit, acts: Sequence[Act], catalogue: Catalogue) -> Iter
         }
 
 
+def product_bodies(catalogue: Catalogue) -> list[Message]:
+    """The catalogue as PUT /v1/products takes it."""
+    return [
+        {
+            "product_id": product.id,
+            "title": product.title,
+            "category": product.category,
+            "brand": product.brand,
+            "colour": product.colour,
+            "price": (product.price_minor or 0) / 100,
+            "stock": product.stock,
+        }
+        for product in catalogue.products
+    ]
+
+
 def in_batches(messages: Iterable[Message], size: int = 800) -> Iterator[list[Message]]:
     """The messages in lists of at most `size`."""
     rest = iter(messages)
