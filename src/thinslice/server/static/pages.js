@@ -1,0 +1,43 @@
+// Small comforts. Every page works without them.
+"use strict";
+
+const typing = (target) => target.closest("input, textarea, select") !== null;
+
+// Arrow keys step through a replay; "/" goes to the search box.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const rel = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  const link = rel && document.querySelector(`a[rel~="${rel}"]`);
+  if (link) {
+    event.preventDefault();
+    link.click();
+  } else if (event.key === "/") {
+    const search = document.getElementById("q");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+    }
+  }
+});
+
+// A choice in the filters takes effect at once.
+for (const select of document.querySelectorAll("form.filters select, form.filters [type=checkbox]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
+// A form without filled-in fields leaves them out of the address.
+for (const form of document.querySelectorAll("form[method=get]")) {
+  form.addEventListener("submit", () => {
+    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+  });
+}
+
+// The link to what is on the screen can be copied.
+const share = document.getElementById("copy-link");
+if (share && navigator.clipboard) {
+  share.hidden = false;
+  share.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(location.href.split("#")[0]);
+    share.textContent = "Copied";
+  });
+}
