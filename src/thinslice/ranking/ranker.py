@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from thinslice.domain import INCUMBENT, Recommendation, Scored
 from thinslice.errors import InputError
-from thinslice.ranking.rules import allowed, leaf
+from thinslice.ranking.popular_order import PopularOrder
+from thinslice.ranking.rules import allowed, in_category, leaf
 
 if TYPE_CHECKING:
     from thinslice.domain import Product, Query
@@ -47,7 +48,7 @@ class Ranker:
         self.recommenders = recommenders
         self.products = products
         self.version = version
-        self._popular_by_category: dict[str, list[Scored]] | None = None
+        self._popular_order: PopularOrder | None = None
 
     def rank(
         self, query: Query, policy: str, *, now_us: int | None = None
@@ -85,16 +86,23 @@ class Ranker:
     def _steps(
         self, query: Query, policy: str, now_us: int | None
     ) -> Iterator[tuple[str, Iterable[Scored]]]:
+        yield policy, self._candidates(policy, query, now_us)
+        if policy != POPULAR:
+            if category := self._last_category(query):
+                yield IN_CATEGORY, self._popular_in(category, query)
+            yield POPULAR, self._candidates(POPULAR, query, now_us)
+        if query.filters.category:
+            yield CATALOGUE, self._order().inside(query.filters.category)[1]
+        else:
+            yield CATALOGUE, (Scored(product, 0.0, None) for product in self.products)
+
+    def _candidates(self, policy: str, query: Query, now_us: int | None) -> Iterator[Scored]:
         maker = self.recommenders.get(policy)
-        if maker is not None:
-            yield policy, self._until_exhausted(maker, query, now_us)
-        category = self._last_category(query)
-        if category and policy != POPULAR:
-            yield IN_CATEGORY, self._popular_in(category, query)
-        popular = self.recommenders.get(POPULAR)
-        if popular is not None and policy != POPULAR:
-            yield POPULAR, self._until_exhausted(popular, query, now_us)
-        yield CATALOGUE, (Scored(product, 0.0, None) for product in self.products)
+        if maker is None:
+            return iter(())
+        if policy == POPULAR and query.filters.category:
+            return self._popular_in(query.filters.category, query)
+        return self._until_exhausted(maker, query, now_us)
 
     def _until_exhausted(
         self, maker: Recommender, query: Query, now_us: int | None
@@ -109,28 +117,21 @@ class Ranker:
             taken, n = len(candidates), 8 * n
 
     def _popular_in(self, category: str, query: Query) -> Iterator[Scored]:
-        """Popular products of a category: those of the top first, then all, once grouped."""
+        """Popular products of a category, from the head of the list before all is sorted."""
         popular = self.recommenders.get(POPULAR)
         if popular is None:
             return
-        for candidate in popular.recommend(query.items, _FIRST_LOOK):
-            product = self.products.get(candidate.product)
-            if product is not None and product.category == category:
-                yield candidate
-        if self._popular_by_category is None:
-            self._popular_by_category = self._group_popular(popular)
-        yield from self._popular_by_category.get(category, ())
+        if self._popular_order is None:
+            for candidate in popular.recommend(query.items, _FIRST_LOOK):
+                product = self.products.get(candidate.product)
+                if product is not None and in_category(product.category, category):
+                    yield candidate
+        yield from self._order().inside(category)[0]
 
-    def _group_popular(self, popular: Recommender) -> dict[str, list[Scored]]:
-        n = len(self.products)
-        while len(ranked := popular.recommend((), n)) == n:
-            n *= 8
-        groups: dict[str, list[Scored]] = {}
-        for candidate in ranked:
-            product = self.products.get(candidate.product)
-            if product is not None and product.category:
-                groups.setdefault(product.category, []).append(candidate)
-        return groups
+    def _order(self) -> PopularOrder:
+        if self._popular_order is None:
+            self._popular_order = PopularOrder(self.recommenders.get(POPULAR), self.products)
+        return self._popular_order
 
     def _last_category(self, query: Query) -> str:
         last = self.products.get(query.items[-1]) if query.items else None

@@ -1,0 +1,49 @@
+"""The catalogue by category, popular products first: what fills a list inside a category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import merge
+from typing import TYPE_CHECKING
+
+from thinslice.domain import Scored
+from thinslice.ranking.rules import in_category
+
+if TYPE_CHECKING:
+    from thinslice.domain import Product
+    from thinslice.interfaces import Recommender
+
+
+class PopularOrder:
+    """Sorts the catalogue once; then a category costs no more than its own products."""
+
+    def __init__(self, popular: Recommender | None, products: Mapping[str, Product]) -> None:
+        self._popular: dict[str, list[tuple[int, Scored]]] = {}
+        self._others: dict[str, list[Scored]] = {}
+        self._remembered: dict[str, tuple[list[Scored], list[Scored]]] = {}
+        ranked = _all_of(popular, len(products)) if popular else []
+        for place, candidate in enumerate(ranked):
+            product = products.get(candidate.product)
+            if product is not None:
+                self._popular.setdefault(product.category, []).append((place, candidate))
+        known = {candidate.product for candidate in ranked}
+        for product in products.values():
+            if product.id not in known:
+                self._others.setdefault(product.category, []).append(Scored(product.id, 0.0, None))
+
+    def inside(self, category: str) -> tuple[list[Scored], list[Scored]]:
+        """The products at or below a category: popular ones in order, then those never seen."""
+        if category not in self._remembered:
+            popular = merge(*(g for c, g in self._popular.items() if in_category(c, category)))
+            others = (g for c, g in self._others.items() if in_category(c, category))
+            self._remembered[category] = (
+                [candidate for _, candidate in popular],
+                [candidate for group in others for candidate in group],
+            )
+        return self._remembered[category]
+
+
+def _all_of(popular: Recommender, n: int) -> list[Scored]:
+    while len(ranked := popular.recommend((), max(n, 1))) == n:
+        n *= 8
+    return ranked

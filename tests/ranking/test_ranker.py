@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thinslice.domain import Filters, Product, Query
+from thinslice.errors import InputError
+from thinslice.ranking.lists import EVERYWHERE, ListRecommender
+from thinslice.ranking.ranker import Ranker
+
+
+class ByHand:
+    """A session model whose answers are written down; it needs a product that it knows."""
+
+    name = "session"
+
+    def __init__(self, answers):
+        self._lists = ListRecommender("session", answers)
+
+    def recommend(self, session, n, *, now_us=None):
+        return self._lists.recommend(session, n)
+
+
+POPULAR = ("tv", "lamp", "rug", "sofa", "bulb", "chair")
+PRODUCTS = {
+    p.id: p
+    for p in (
+        Product("lamp", "Brass lamp", category="Home > Lighting", price_minor=4000),
+        Product("bulb", "Warm bulb", category="Home > Lighting", price_minor=500),
+        Product("candle", "Candle", category="Home > Lighting > Candles", price_minor=300),
+        Product("sofa", "Blue sofa", category="Home > Seating", price_minor=90000),
+        Product("chair", "Oak chair", category="Home > Seating", price_minor=12000),
+        Product("rug", "Wool rug", category="Home > Floor", price_minor=8000, stock=0),
+        Product("tv", "Television", category="Electronics", price_minor=50000),
+        Product("secret", "Not yet", category="Home > Lighting", hidden=True),
+    )
+}
+
+
+def popular():
+    return ListRecommender("popular", {EVERYWHERE: POPULAR})
+
+
+def ranker(session=None, products=PRODUCTS, **lists) -> Ranker:
+    makers = {"popular": popular()}
+    if session is not None:
+        makers["session"] = ByHand(session)
+    makers |= {
+        f"list:{name}": ListRecommender(f"list:{name}", kept) for name, kept in lists.items()
+    }
+    return Ranker(makers, products, version="v1")
+
+
+def ids(recommendations) -> list[str]:
+    return [r.product for r in recommendations]
+
+
+def test_the_model_s_list_has_its_reasons_and_no_note():
+    found, note = ranker({"lamp": ("bulb", "sofa")}).rank(Query(("lamp",), n=2), "session")
+    assert [(r.product, r.reason, r.source) for r in found] == [
+        ("bulb", "Because you viewed Brass lamp", "session"),
+        ("sofa", "Because you viewed Brass lamp", "session"),
+    ]
+    assert note == ""
+
+
+def test_what_the_shop_shows_today_says_so():
+    found, _ = ranker(incumbent={"lamp": ("tv",)}).rank(Query(("lamp",), n=1), "list:incumbent")
+    assert found[0].reason == "Shown beside Brass lamp today"
+    assert found[0].source == "list:incumbent"
+
+
+def test_a_short_list_is_filled_from_the_category_then_the_popular_then_the_catalogue():
+    found, note = ranker({"lamp": ("sofa",)}).rank(Query(("lamp",), n=5), "session")
+    assert [(r.product, r.source) for r in found] == [
+        ("sofa", "session"),
+        ("bulb", "popular_in_category"),
+        ("tv", "popular"),
+        ("chair", "popular"),
+        ("candle", "catalogue"),
+    ]
+    assert [r.reason for r in found[1:]] == [
+        "Popular in Lighting",
+        "Popular now",
+        "Popular now",
+        "From the catalogue",
+    ]
+    assert note.startswith("The session model has only 1 for what was viewed; 4 of 5 are popular")
+
+
+def test_before_anything_was_viewed_the_popular_are_shown_and_the_note_says_why():
+    found, note = ranker({}).rank(Query((), n=3), "session")
+    assert ids(found) == ["tv", "lamp", "sofa"]
+    assert note.startswith("Nothing was viewed yet; all are popular")
+
+
+def test_popular_on_request_needs_no_note():
+    assert ranker().rank(Query((), n=3), "popular")[1] == ""
+
+
+def test_without_any_model_the_catalogue_itself_is_shown():
+    found, note = Ranker({}, PRODUCTS).rank(Query(("lamp",), n=3), "session")
+    assert ids(found) == ["bulb", "candle", "sofa"]
+    assert {r.source for r in found} == {"catalogue"}
+    assert note.startswith("There is no model 'session' yet")
+
+
+def test_a_shop_with_nothing_gets_an_empty_list_and_the_next_step():
+    found, note = Ranker({}, {}).rank(Query((), n=3), "session")
+    assert found == ()
+    assert "import" in note
+
+
+def test_a_product_that_is_not_in_the_catalogue_is_skipped():
+    found, _ = ranker({"lamp": ("withdrawn", "bulb")}).rank(Query(("lamp",), n=1), "session")
+    assert ids(found) == ["bulb"]
+
+
+def test_without_a_catalogue_ids_are_shown_as_they_are():
+    made = Ranker({"session": ByHand({"a": ("b", "c", "d")})}, {})
+    found, _ = made.rank(Query(("a",), n=2, filters=Filters(exclude=frozenset("c"))), "session")
+    assert [(r.product, r.reason) for r in found] == [
+        ("b", "Because you viewed a"),
+        ("d", "Because you viewed a"),
+    ]
+
+
+def test_only_what_matches_the_filters_is_shown_and_the_note_counts_it():
+    query = Query(("tv",), n=8, filters=Filters(category="home > lighting", price_max_minor=600))
+    found, note = ranker({"tv": ("sofa", "lamp")}).rank(query, "session")
+    assert ids(found) == ["bulb", "candle"]
+    assert note.endswith("Only 2 products match the filters.")
+
+
+def test_a_category_that_nothing_is_in_gives_an_empty_list_and_says_so():
+    query = Query(("tv",), n=8, filters=Filters(category="Garden"))
+    assert ranker({"tv": ("sofa",)}).rank(query, "session") == (
+        (),
+        "No product matches the filters.",
+    )
+
+
+def test_a_rare_product_of_a_filtered_category_is_found_behind_many_popular_ones():
+    products = {f"p{i}": Product(f"p{i}", f"P{i}", category="Many") for i in range(2000)}
+    products["rare"] = Product("rare", "Rare", category="Few")
+    order = ListRecommender("popular", {EVERYWHERE: (*list(products)[:2000], "rare")})
+    made = Ranker({"popular": order}, products)
+    found, _ = made.rank(Query((), n=5, filters=Filters(category="few")), "popular")
+    assert [(r.product, r.source) for r in found] == [("rare", "popular")]
+
+
+def test_a_product_seen_before_comes_back_with_a_reason_of_its_own():
+    class Revisits:
+        name = "session"
+
+        def recommend(self, session, n, *, now_us=None):
+            return [s._replace(because=None) for s in popular().recommend(session, n)]
+
+    made = Ranker({"session": Revisits()}, PRODUCTS)
+    found, _ = made.rank(Query(("sofa", "tv", "lamp"), n=2), "session")
+    assert [(r.product, r.reason) for r in found] == [
+        ("tv", "You viewed this earlier"),
+        ("sofa", "You viewed this earlier"),
+    ]
+
+
+@pytest.mark.parametrize("policy", ["", "best", "list:", "SESSION"])
+def test_a_policy_that_cannot_be_is_refused_with_what_can(policy):
+    with pytest.raises(InputError, match="item_to_item"):
+        ranker().rank(Query(()), policy)
+
+
+def test_an_experiment_cannot_use_a_list_that_is_not_there():
+    made = ranker({}, incumbent={"lamp": ("tv",)})
+    made.check_policies("session", "list:incumbent")
+    with pytest.raises(InputError, match="there is no list maker 'list:other'"):
+        made.check_policies("list:other")
+
+
+some_products = st.lists(st.sampled_from([*PRODUCTS, "unknown"]), max_size=4)
+
+
+@given(
+    items=some_products,
+    n=st.integers(1, 10),
+    policy=st.sampled_from(["session", "popular", "list:incumbent", "item_to_item"]),
+    category=st.sampled_from([None, "Home", "Home > Lighting", "Garden"]),
+    price_max=st.sampled_from([None, 1000, 60000]),
+    exclude=st.frozensets(st.sampled_from(list(PRODUCTS))),
+)
+def test_no_list_ever_breaks_a_rule(items, n, policy, category, price_max, exclude):
+    filters = Filters(category=category, price_max_minor=price_max, exclude=exclude)
+    made = ranker({"lamp": ("bulb", "rug", "secret")}, incumbent={"tv": ("lamp", "rug")})
+    found, note = made.rank(Query(tuple(items), n=n, filters=filters), policy)
+    assert len(set(ids(found))) == len(found) <= n
+    assert not {"rug", "secret", *exclude, *items[-1:]} & set(ids(found))
+    for shown in (PRODUCTS[product] for product in ids(found)):
+        assert category is None or shown.category.startswith(category)
+        assert price_max is None or shown.price_minor <= price_max
+    assert all(r.reason and r.source for r in found)
+    assert note or all(r.source == policy for r in found)
+    could = [
+        p
+        for p in PRODUCTS.values()
+        if p.in_stock
+        and p.id not in exclude
+        and p.id not in items[-1:]
+        and (category is None or p.category.startswith(category))
+        and (price_max is None or p.price_minor <= price_max)
+    ]
+    assert len(found) == min(n, len(could))
