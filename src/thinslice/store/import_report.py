@@ -94,6 +94,18 @@ class ImportReport:
             text += f" {self.new:,} are new; {self.repeated:,} were there already, counted once."
         return text
 
+    def lines(self) -> list[str]:
+        """The report for a terminal: what was read from where, what was kept, what was not."""
+        shown = [str(p) for p in self.problems[:10]]
+        more = self.skipped - len(shown)
+        return [
+            *(f"  {field} is read from {column}" for field, column in self.columns.items()),
+            *(f"  {note}" for note in self.notes),
+            self.sentence(),
+            *(f"  skipped {problem}" for problem in shown),
+            *([f"  and {more:,} more"] if shown and more else []),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON and for pages."""
         return {
