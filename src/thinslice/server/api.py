@@ -80,15 +80,15 @@ class Api:
         self._log = log
 
     def routes(self) -> list[Route]:
-        return [
+        routes = [
             Route("/v1/batch", self.batch, methods=["POST"]),
             Route("/v1/recommendations", self.recommend, methods=["POST"]),
             Route("/v1/products", self.put_products, methods=["PUT"]),
             Route("/v1/products", self.change_products, methods=["PATCH"]),
             Route("/v1/products/{product:path}", self.product, methods=["GET"]),
-            Route("/v1/{any:path}", _preflight, methods=["OPTIONS"]),
-            Route("/openapi.json", _openapi),
         ]
+        asked_first = [Route(route.path, _preflight, methods=["OPTIONS"]) for route in routes]
+        return [*routes, *asked_first, Route("/openapi.json", _openapi)]
 
     async def batch(self, request: Request) -> Response:
         """Keep events; answered when they are on disk. Broken ones are set aside and named."""
