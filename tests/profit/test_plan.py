@@ -1,0 +1,112 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thinslice.domain import KPI_NAMES
+from thinslice.errors import InputError
+from thinslice.outcomes.kpi import KPIS
+from thinslice.profit import Plan, Range
+from thinslice.profit.plan import COMMENTS
+
+AGREED = 1_767_225_600_123_456  # 2026-01-01 00:00:00.123456 UTC
+
+money = st.floats(0, 1e9).map(lambda x: round(x, 2))
+ranges = st.tuples(money, money, money).map(sorted).map(lambda ends: Range(*ends))
+plans = st.builds(
+    Plan,
+    question=st.text(min_size=1).filter(lambda t: t.strip() and t.isprintable()),
+    kpi=st.sampled_from(KPI_NAMES),
+    guardrail=st.none() | st.sampled_from(KPI_NAMES),
+    max_worse=st.floats(0, 0.99),
+    baseline=st.sampled_from(["incumbent", "popular", "list:mine"]),
+    order_value=st.none() | ranges,
+    click_value=ranges,
+    sessions_per_month=st.none() | money,
+    must_beat=money,
+)
+
+
+@given(plans)
+def test_a_plan_survives_its_file(plan):
+    agreed = plan.agree(AGREED)
+    assert Plan.from_yaml(agreed.to_yaml()) == agreed
+    assert Plan.from_yaml(agreed.to_yaml()).problem is None
+
+
+def test_a_plan_file_says_above_every_field_what_it_means(tmp_path):
+    Plan().agree(AGREED).save(tmp_path / "plan.yml")
+    text = (tmp_path / "plan.yml").read_text()
+    for name, comment in COMMENTS.items():
+        block = next(b for b in text.split("\n\n") if f"\n{name}:" in b)
+        assert " ".join(line[2:] for line in block.splitlines() if line[0] == "#") == comment
+    assert Plan.load(tmp_path / "plan.yml") == Plan().agree(AGREED)
+
+
+def test_a_plan_changed_after_it_was_agreed_says_so():
+    text = Plan(must_beat=50_000).agree(AGREED).to_yaml()
+    changed = Plan.from_yaml(text.replace("must_beat: 50000", "must_beat: 500"))
+    assert changed.problem == "This plan was changed after it was agreed on 2026-01-01."
+    assert changed.to_dict()["problem"] == changed.problem
+    assert changed.agree(AGREED).problem is None
+
+
+def test_the_date_is_no_part_of_the_fingerprint():
+    assert Plan().agree(AGREED).digest == Plan().agree(AGREED + 1).digest == Plan().fingerprint()
+
+
+def test_a_comment_or_another_way_to_write_a_number_changes_nothing():
+    text = Plan(order_value=Range(8, 12, 18)).agree(AGREED).to_yaml()
+    other = "# agreed in the meeting\n" + text.replace("low: 8,", "low: 8.0,")
+    assert Plan.from_yaml(other).problem is None
+
+
+def test_a_partial_file_keeps_the_defaults():
+    plan = Plan.from_yaml("order_value: [8, 12, 18]\nkpi: revenue_per_session\n")
+    assert plan == Plan(order_value=Range(8, 12, 18), kpi="revenue_per_session")
+    assert Plan.from_yaml("") == Plan()
+
+
+def test_the_terms_are_those_an_experiment_is_read_by():
+    assert Plan().terms() == {
+        "kpi": "conversion",
+        "guardrail": "revenue_per_session",
+        "max_worse": 0.02,
+    }
+
+
+def test_a_plan_names_the_kpis_that_are_defined():
+    assert tuple(KPIS) == KPI_NAMES
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("must_beet: 3", "did you mean 'must_beat'"),
+        ("kpi: conversions", "did you mean 'conversion'"),
+        ("guardrail: revenue", "no guardrail of a plan is called 'revenue'"),
+        ("baseline: incumbant", "did you mean 'incumbent'"),
+        ("order_value: [18, 12, 8]", "order_value: a range goes low <= likely <= high"),
+        ("order_value: [-1, 2, 3]", "order_value: low must be at least 0, got -1"),
+        ("fixed_cost: -200", "fixed_cost must be at least 0"),
+        ("must_beat: fifty", "must_beat must be a number, got 'fifty'"),
+        ("max_worse: 2", "2 % is written 0.02"),
+        ("sessions_per_month: -1", "at least 0"),
+        ("currency: Euro", "three letters such as EUR"),
+        ("question: ''", "question must be a sentence"),
+        ("agreed: yesterday", "agreed is written by thinslice"),
+        ("- a list", "a plan has fields"),
+        ("kpi: [", "YAML"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_an_error_that_says_what_to_write(text, says):
+    with pytest.raises(InputError) as error:
+        Plan.from_yaml(text)
+    assert says in str(error.value)
+
+
+def test_an_error_names_the_file(tmp_path):
+    (tmp_path / "plan.yml").write_text("must_beat: fifty")
+    with pytest.raises(InputError, match=r"plan\.yml: must_beat"):
+        Plan.load(tmp_path / "plan.yml")
+    with pytest.raises(InputError, match="cannot read the plan"):
+        Plan.load(tmp_path / "none.yml")
