@@ -145,6 +145,29 @@ def test_no_orders_at_all_get_no_verdict_and_no_figure_that_is_not_one(log, expe
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_a_guardrail_without_data_holds_back_and_waits_for_it(log, experiment):
+    shoppers(log, "A", 200, 0, views=1)
+    shoppers(log, "B", 200, 0, views=2)
+    found = readout(log, experiment(), kpi="bounce_rate")
+    assert found.verdict is None  # every visitor of A bounces and none of B: no spread at all
+    for i in range(0, 200, 2):
+        log.add(f"A0-{i}", "Product Viewed", 500)
+        log.add(f"B0-{i}", "Product Viewed", 500, session=f"B0-{i}/2")
+    found = readout(log, experiment(), kpi="bounce_rate")
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert found.reason == "There is too little data on revenue per session."
+
+
+def test_many_visitors_in_two_variants_are_worth_a_note(log, experiment):
+    shoppers(log, "A", 100, 30)
+    shoppers(log, "B", 100, 60)
+    for i in range(5):
+        log.shown(f"A0-{i}", "B", 500)
+    found = readout(log, experiment())
+    assert found.left_out["visitors_in_two_variants"] == 5
+    assert found.notes[0].startswith("5 visitors saw two variants")
+
+
 def test_three_variants_are_compared_two_at_a_time(log, experiment):
     for variant, buyers in zip("ABC", (100, 105, 190), strict=True):
         shoppers(log, variant, 1000, buyers)

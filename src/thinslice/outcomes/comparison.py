@@ -69,9 +69,9 @@ class Row:
     def line(self, control: str, treatment: str) -> str:
         """The row as one line of text: both figures, the range of the difference, the reading."""
         before, after = (_figure(value, self.kpi.unit) for value in (self.control, self.treatment))
-        spread = spread_of(self.relative)
+        spread = "" if self.change == "unknown" else f" ({spread_of(self.relative)})"
         return (
-            f"{self.kpi.label}: {before} in {control}, {after} in {treatment} ({spread}): "
+            f"{self.kpi.label}: {before} in {control}, {after} in {treatment}{spread}: "
             f"{self.reading}"
         )
 

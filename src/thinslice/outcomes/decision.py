@@ -52,17 +52,16 @@ def refuse(
             "be trusted. Look for a page that shows lists to one variant only, a redirect, a "
             "cache, bots, or events that one variant fails to send."
         )
-    few = [name for name, n in zip(variants, visitors, strict=True) if n < MIN_VISITORS]
-    if few:
+    if min(visitors) < MIN_VISITORS:
         return _no_verdict(
-            f"Too early: {' and '.join(few)} has fewer than {MIN_VISITORS} visitors ({counts})."
+            f"Too early: a variant needs at least {MIN_VISITORS} visitors ({counts})."
         )
     deciding = next(row for row in rows if row.is_deciding)
     if deciding.change == "unknown":
         counted = deciding.kpi.counts.replace("_", " ")
         return _no_verdict(
             f"Too early: {deciding.kpi.label.lower()} needs at least {ENOUGH} {counted} in both "
-            "variants together before it says anything."
+            "variants together, and visitors who differ, before it says anything."
         )
     return None
 
@@ -124,11 +123,15 @@ def _ship(deciding: Row, guardrails: Sequence[Row], treatment: str) -> Decision:
 def _not_proven(
     deciding: Row, unproven: Sequence[Row], held_back: Sequence[Row], treatment: str, n: int
 ) -> Decision:
-    reasons, needed = [], []
+    reasons: list[str] = []
+    needed: list[int | None] = []
     if deciding.change != "better":
         reasons.append(f"{deciding.kpi.label} is not clearly better.")
         needed.append(more_units(deciding.z, Z_BETTER, n))
     for row in unproven:
+        if row.change == "unknown":
+            reasons.append(f"There is too little data on {row.kpi.label.lower()}.")
+            continue
         allowed = percent(row.max_worse or 0)
         reasons.append(
             f"{row.kpi.label} is not yet shown to be within the {allowed} that it may be worse."
@@ -138,7 +141,8 @@ def _not_proven(
         f"{row.kpi.label} is clearly worse, which the plan does not name: find out why first."
         for row in held_back
     ]
-    more = max(needed) if needed and None not in needed else None  # type: ignore[type-var]
+    settled = [one for one in needed if one is not None]
+    more = max(settled) if settled and len(settled) == len(needed) else None
     if more:
         reasons.append(
             f"About {two_digits(more):,} more visitors would settle it if the difference stays "

@@ -31,6 +31,7 @@ LOOK_ONCE = (
     "Decide once, when the time that was planned is over. Looking every day and stopping on the "
     "first good one finds differences that are not there."
 )
+MANY_IN_TWO = 0.01
 NOT_A_WEEK = "It covers less than a week, and shoppers differ by weekday."
 
 
@@ -223,7 +224,7 @@ def read_out(
         _daily(found, names, pair, deciding, zone, currency),
         found.left_out,
         decision,
-        _notes(experiment, end_us),
+        _notes(experiment, end_us, found.left_out["visitors_in_two_variants"], sum(visitors)),
     )
 
 
@@ -297,8 +298,15 @@ def _local_date(time_us: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(time_us // MICROSECONDS, zone).date()
 
 
-def _notes(experiment: Experiment, end_us: int | None) -> tuple[str, ...]:
+def _notes(
+    experiment: Experiment, end_us: int | None, in_two: int, visitors: int
+) -> tuple[str, ...]:
     notes = []
+    if in_two > MANY_IN_TWO * (in_two + visitors):
+        notes.append(
+            f"{in_two:,} visitors saw two variants and were left out, which is too many: look for "
+            "visitor ids that are shared or weights that were changed on the way."
+        )
     if experiment.stopped_us is None:
         notes.append(LOOK_ONCE)
     if end_us is not None and end_us - experiment.started_us < 7 * DAY_US:
