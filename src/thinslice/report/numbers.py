@@ -165,7 +165,7 @@ def figure(value: float | None, unit: str, currency: str) -> str:
     if unit == "money":
         digits = minor_digits(currency)
         return _with_minus(value, f"{_symbol(currency)}{_GAP}{abs(value):,.{digits}f}")
-    return decimal(value, 2)
+    return decimal(value, 2 if abs(value) >= 1 else 3)
 
 
 def prose(sentence: str) -> str:
