@@ -36,7 +36,9 @@ console = Console()
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="The folder that holds everything.")
 ]
-ShopId = Annotated[str | None, typer.Option("--shop", help="The shop; needed if there are several.")]
+ShopId = Annotated[
+    str | None, typer.Option("--shop", help="The shop; needed if there are several.")
+]
 Columns = Annotated[
     str | None,
     typer.Option("--map", help="Column map, such as session=user_session,product=product_id."),
@@ -104,7 +106,9 @@ def plan(
         agreed = engine.agree_plan(pick_shop(engine, shop), Plan.load(file))
         agreed.save(file)
         say(f"Agreed: {agreed.question}")
-        say(f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}; kept with the shop and in {file}.")
+        say(
+            f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}; kept with the shop and in {file}."
+        )
         return
     if output.exists():
         raise InputError(

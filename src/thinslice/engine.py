@@ -141,7 +141,8 @@ class Engine:
                 progress=progress,
             )
             report = staged.report.with_new(self.log.adopt(shop_id, staged.path))
-        shelf.keep_import(source, report)
+            shelf.catalog.add_missing(staged.products)
+            shelf.keep_import(source, report)
         return report
 
     def import_products(
@@ -198,10 +199,20 @@ class Engine:
         """Learn from the earlier sessions, predict the later ones, beside every rival we have."""
         shelf = self.shelf(shop_id)
         split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
-        rivals = {**learn(split.train, self.settings).recommenders, **shelf.list_recommenders()}
+        rivals = {
+            **learn(split.train, self.settings).recommenders,
+            **self._incumbent_of_the_log(shop_id, split.cut_us),
+            **shelf.list_recommenders(),
+        }
         evaluation = evaluate(rivals, split, n=n)
         shelf.results.save("evaluation", evaluation.to_dict())
         return evaluation
+
+    def _incumbent_of_the_log(self, shop_id: str, until_us: int) -> dict[str, ListRecommender]:
+        """What the shop showed before a moment, where the log has it and no list was imported."""
+        shown = lists_shown(self.log.events(shop_id, until_us=until_us))
+        name = f"list:{INCUMBENT}"
+        return {name: ListRecommender(name, shown)} if shown else {}
 
     def judge_offline(self, shop_id: str) -> Judgement | None:
         """Whether the latest evaluation makes the model worth testing; None before there is one."""
@@ -333,6 +344,8 @@ class Shelf:
         self.shop = shop
         self._experiments: tuple[float, list[Experiment]] = (-1e9, [])
         self._sessions: tuple[float, SessionLog | None] = (-1e9, None)
+        self._ranker: Ranker | None = None
+        self._in_force: tuple[object, ...] = (None, None, None)
 
     @cached_property
     def catalog(self) -> ShopCatalog:
@@ -351,19 +364,22 @@ class Shelf:
         return CurrentBundle(self._engine.directory.models(self.shop.id))
 
     def ranker(self) -> Ranker:
-        """The list makers in force over the catalogue in force."""
-        bundle = self.model.get()
-        return Ranker(
-            {**(bundle.recommenders if bundle else {}), **self.list_recommenders()},
-            self.catalog.all(),
-            version=bundle.version if bundle else None,
-        )
+        """The list makers in force over the catalogue in force, made anew when either changes."""
+        bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
+        in_force = (bundle, products, lists)
+        if self._ranker is None or any(
+            a is not b for a, b in zip(in_force, self._in_force, strict=True)
+        ):
+            makers = {**(bundle.recommenders if bundle else {}), **self.list_recommenders()}
+            self._ranker = Ranker(makers, products, version=bundle.version if bundle else None)
+            self._in_force = in_force
+        return self._ranker
 
     def list_recommenders(self) -> dict[str, ListRecommender]:
         """The lists kept by name, of which one may be what the shop shows today."""
         return {
-            f"list:{name}": ListRecommender(f"list:{name}", self.catalog.list(name))
-            for name in self.catalog.list_names()
+            f"list:{name}": ListRecommender(f"list:{name}", entries)
+            for name, entries in self.catalog.lists().items()
         }
 
     def experiments(self) -> list[Experiment]:

@@ -157,6 +157,11 @@ class ShopCatalog:
         self._refresh()
         return tuple(self._lists)
 
+    def lists(self) -> Mapping[str, Lists]:
+        """Every named list; a read-only snapshot that later writes do not change."""
+        self._refresh()
+        return self._lists
+
     def list(self, name: str) -> Lists:
         """The lists kept under a name: product id to recommended ids, best first."""
         self._refresh()
