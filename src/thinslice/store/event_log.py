@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 from thinslice.config import Settings
 from thinslice.domain import Event, SessionLog
 from thinslice.errors import InputError
-from thinslice.store.directory import DataDirectory, locked
+from thinslice.store.directory import DataDirectory, locked, shop_name
 from thinslice.store.fingerprints import fingerprints, sorted_set
 from thinslice.store.hot_files import RunningSessions, unsealed_rows
 from thinslice.store.hot_log import HotLog, new_hot_id
@@ -30,6 +32,7 @@ from thinslice.store.sessions import (
 from thinslice.store.writer import Writer
 
 if TYPE_CHECKING:
+    import duckdb
     import ibis
 
 Progress = Callable[[int, int | None], None]
@@ -51,8 +54,9 @@ class EventLog:
         self._settings = settings
         self._gap_us = round(settings.session_gap_minutes * 60_000_000)
         self._running = RunningSessions(directory.hot, self._gap_us)
-        self._own: HotLog | None = None
+        self._own = self._hot_log()
         self._own_lock = threading.Lock()
+        weakref.finalize(self, _close, os.getpid(), self._own, self._running)
 
     def append(self, shop: str, events: Sequence[Event]) -> int:
         """Keep the events on disk, then return how many lines were written.
@@ -60,9 +64,7 @@ class EventLog:
         A line whose `(message_id, line)` is known already changes no later answer.
         """
         with self._own_lock:
-            if self._own is None:
-                self._own = self._hot_log()
-            return self._own.append([(shop, events)])
+            return self._own.append([(shop_name(shop), events)])
 
     def writer(self, on_error: Callable[[Exception], None] | None = None) -> Writer:
         """A running thread that commits what many callers submit, in groups; close it at the end.
@@ -77,20 +79,9 @@ class EventLog:
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
     ) -> pa.Table:
         """The shop's events with since_us <= time_us < until_us, each once, by time and id."""
-        import duckdb
-
-        files, hot = self._lines(shop, since_us, until_us)
         low, high = _bounds(since_us, until_us)
-        with (
-            self._directory.scratch() as spill,
-            duckdb.connect(config={"temp_directory": str(spill)}) as con,
-        ):
-            con.register("hot", hot)
-            found = (
-                con.sql(_SELECT_ALL, params={"files": files, "low": low, "high": high})
-                if files
-                else con.sql(_SELECT_HOT)
-            )
+        with self._connected(shop, since_us, until_us) as con:
+            found = con.sql(_SELECT, params={"low": low, "high": high})
             return found.to_arrow_table().cast(EVENT_SCHEMA)
 
     def sessions(
@@ -98,16 +89,25 @@ class EventLog:
     ) -> SessionLog:
         """The sessions of the same events: views, carts and purchases of products."""
         most = self._settings.session_max_products
-        with self._ibis(shop, since_us, until_us) as events:
-            return session_log(browsing_sessions(events, self._gap_us, most).to_pyarrow())
+        return session_log(
+            self._computed(
+                shop,
+                since_us,
+                until_us,
+                lambda events: browsing_sessions(events, self._gap_us, most),
+            )
+        )
 
     def sessionised(
         self, shop: str, since_us: int | None = None, until_us: int | None = None
     ) -> pa.Table:
         """The same table as `events`, with a column `session_key`."""
-        with self._ibis(shop, since_us, until_us) as events:
-            keyed: pa.Table = sessionise(events, self._gap_us).order_by(*ORDER).to_pyarrow()
-        return keyed
+        return self._computed(
+            shop,
+            since_us,
+            until_us,
+            lambda events: sessionise(events, self._gap_us).order_by(*ORDER),
+        )
 
     def running_session(self, shop: str, *, visitor: str = "", session: str = "") -> list[Event]:
         """The recent events of one visitor or session, oldest first; empty when unknown."""
@@ -144,11 +144,9 @@ class EventLog:
         return seal(self._directory, keep_s=keep_minutes * 60)
 
     def close(self) -> None:
-        """Hand over what this process wrote by `append`, and close all files."""
+        """Hand over what this process wrote by `append`; also done when the process ends."""
         with self._own_lock:
-            if self._own:
-                self._own.close()
-        self._running.close()
+            _close(os.getpid(), self._own, self._running)
 
     def _hot_log(self) -> HotLog:
         return HotLog(
@@ -171,21 +169,48 @@ class EventLog:
         return files, without_known(hot, segments)
 
     @contextmanager
-    def _ibis(self, shop: str, since_us: int | None, until_us: int | None) -> Iterator[ibis.Table]:
-        """The shop's events as an Ibis table, for as long as the context lasts."""
-        import ibis
+    def _connected(
+        self, shop: str, since_us: int | None, until_us: int | None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """DuckDB with a view `events`: the days that overlap the period, each line once."""
+        import duckdb
 
         files, hot = self._lines(shop, since_us, until_us)
-        with self._directory.scratch() as spill:
-            con = ibis.duckdb.connect(temp_directory=str(spill))
-            try:
-                table = ibis.memtable(hot)
-                if files:
-                    table = con.read_parquet(files).select(*COLUMNS).union(table)
-                low, high = _bounds(since_us, until_us)
-                yield table.filter(table.time_us >= low, table.time_us <= high)
-            finally:
-                con.disconnect()
+        with (
+            self._directory.scratch() as spill,
+            duckdb.connect(config={"temp_directory": str(spill)}) as con,
+        ):
+            con.register("hot", hot)
+            if files:
+                con.read_parquet(files).create_view("segments")
+            else:
+                con.register("segments", EVENT_SCHEMA.empty_table())
+            con.execute(_CREATE_VIEW)
+            yield con
+
+    def _computed(
+        self,
+        shop: str,
+        since_us: int | None,
+        until_us: int | None,
+        expression: Callable[[ibis.Table], ibis.Table],
+    ) -> pa.Table:
+        """What an Ibis expression makes of the events, computed by DuckDB."""
+        import ibis
+
+        low, high = _bounds(since_us, until_us)
+        events = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="events")
+        wanted = expression(events.filter(events.time_us >= low, events.time_us <= high))
+        query = str(ibis.to_sql(wanted, dialect="duckdb"))
+        with self._connected(shop, since_us, until_us) as con:
+            table: pa.Table = con.sql(query).to_arrow_table()
+        return table
+
+
+def _close(process: int, own: HotLog, running: RunningSessions) -> None:
+    if process == os.getpid():  # a forked child must not hand over what its parent writes
+        own.close()
+        running.close()
 
 
 def _bounds(since_us: int | None, until_us: int | None) -> tuple[int, int]:
@@ -229,10 +254,10 @@ _COPY_SORTED = f"""
     copy (select {_NAMES} from read_parquet($files, union_by_name = true) order by {_ORDER})
     to $to (format parquet)
 """
-_SELECT_HOT = f"select {_NAMES} from hot order by {_ORDER}"
-_SELECT_ALL = f"""
-    select {_NAMES} from (
-        select {_NAMES} from read_parquet($files) where time_us between $low and $high
-        union all select {_NAMES} from hot
-    ) order by {_ORDER}
+_CREATE_VIEW = f"""
+    create view events as
+    select {_NAMES} from segments union all select {_NAMES} from hot
+"""
+_SELECT = f"""
+    select {_NAMES} from events where time_us between $low and $high order by {_ORDER}
 """
