@@ -127,6 +127,18 @@ def test_the_problem_is_gone_once_a_good_version_is_served(tmp_path):
     assert current.problem is None
 
 
+def test_the_problem_is_gone_once_current_is_set_back(tmp_path):
+    old = published(tmp_path, 20)
+    current = CurrentBundle(tmp_path, check_seconds=0.0)
+    current.get()
+    damage(tmp_path, published(tmp_path, 40, now_us=2 * SECOND_US).version)
+    current.refresh()
+    assert current.problem
+    set_current(tmp_path, str(old.version))
+    current.get()
+    assert current.problem is None
+
+
 def test_a_process_that_starts_on_a_damaged_version_serves_the_one_before(tmp_path):
     old = published(tmp_path, 20)
     damage(tmp_path, published(tmp_path, 40, now_us=2 * SECOND_US).version)

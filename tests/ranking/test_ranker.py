@@ -137,8 +137,13 @@ def test_a_category_that_nothing_is_in_gives_an_empty_list_and_says_so():
     query = Query(("tv",), n=8, filters=Filters(category="Garden"))
     assert ranker({"tv": ("sofa",)}).rank(query, "session") == (
         (),
-        "No product matches the filters.",
+        "No products match the filters.",
     )
+
+
+def test_a_list_that_is_short_without_filters_does_not_blame_them():
+    _, note = ranker().rank(Query((), n=50), "popular")
+    assert note.endswith("Only 6 products can be shown.")
 
 
 def test_a_rare_product_of_a_filtered_category_is_found_behind_many_popular_ones():

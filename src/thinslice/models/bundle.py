@@ -15,7 +15,7 @@ from thinslice.models.popularity import Popularity, learn_popularity
 from thinslice.models.products import ProductCodes
 from thinslice.models.session_knn import KnnSettings, SessionKnn, learn_session_knn
 from thinslice.models.training import training_sessions
-from thinslice.models.versions import current, read_version, versions, write_version
+from thinslice.models.versions import CURRENT, current, read_version, versions, write_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,23 +167,32 @@ class CurrentBundle:
     def get(self) -> Bundle | None:
         """The bundle to answer with; None while no version was ever published."""
         if self._bundle is None:
-            self.refresh()
-        elif time.monotonic() - self._looked_at >= self._check_seconds:
+            return self.refresh()
+        if time.monotonic() - self._looked_at >= self._check_seconds:
             self._looked_at = time.monotonic()
-            if self._is_news(current(self.folder)) and not self._loading.locked():
+            if self._is_news(self._named()) and not self._loading.locked():
                 threading.Thread(target=self.refresh, name="load-model", daemon=True).start()
         return self._bundle
 
     def refresh(self) -> Bundle | None:
         """Look at CURRENT now, load what it names, and return the bundle to answer with."""
         with self._loading:
-            version = current(self.folder)
+            version = self._named()
             if version is not None and self._is_news(version):
                 self._load(version)
-            elif self._bundle is not None and version == self._bundle.version:
-                self.problem = None
             self._looked_at = time.monotonic()
             return self._bundle
+
+    def _named(self) -> str | None:
+        """What CURRENT names; None, with the problem told, where it cannot be read."""
+        try:
+            version = current(self.folder)
+        except OSError as error:
+            self.problem = f"{self.folder / CURRENT} cannot be read: {error}"
+            return None
+        if self._bundle is not None and version == self._bundle.version:
+            self.problem = None
+        return version
 
     def _is_news(self, version: str | None) -> bool:
         if version is None or (self._bundle is not None and version == self._bundle.version):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from thinslice.domain import INCUMBENT, Recommendation, Scored
+from thinslice.domain import INCUMBENT, Filters, Recommendation, Scored
 from thinslice.errors import InputError
 from thinslice.ranking.popular_order import PopularOrder
 from thinslice.ranking.rules import allowed, in_category, leaf
@@ -194,9 +194,12 @@ class Ranker:
     def _why_short(self, found: int, query: Query) -> str:
         if not self.products and not self.recommenders:
             return "There are no products yet: import a catalogue or events."
+        matching = "can be shown" if query.filters == Filters() else "match the filters"
         if not found:
-            return "No product matches the filters."
-        return f"Only {found} product{'s match' if found > 1 else ' matches'} the filters."
+            return f"No products {matching}."
+        if found == 1:
+            return f"Only 1 product {matching.replace('match ', 'matches ')}."
+        return f"Only {found} products {matching}."
 
 
 def check_policy(policy: str) -> None:
