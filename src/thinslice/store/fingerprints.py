@@ -37,11 +37,9 @@ def sorted_set(prints: Fingerprints) -> Fingerprints:
 
 def first_of_each(prints: Fingerprints) -> NDArray[np.bool_]:
     """(n,) true where a fingerprint is there for the first time."""
-    order = np.lexsort((prints[1], prints[0]))  # stable: equal ones stay in the order given
-    in_order = prints[:, order]
-    first = np.empty(len(order), dtype=np.bool_)
-    first[order[:1]] = True
-    first[order[1:]] = (in_order[:, 1:] != in_order[:, :-1]).any(axis=0)
+    order, begins = _runs(prints)
+    first = np.zeros(len(order), dtype=np.bool_)
+    first[order[begins]] = True
     return first
 
 
@@ -50,16 +48,16 @@ def is_known(prints: Fingerprints, known: Iterable[Fingerprints]) -> NDArray[np.
 
     The smaller side is looked up in the larger, so that many small sets cost no more than one.
     """
-    order = np.lexsort((prints[1], prints[0]))
-    sought = np.ascontiguousarray(prints[:, order])
-    found = np.zeros(len(order), dtype=np.bool_)
+    order, begins = _runs(prints)
+    sought = np.ascontiguousarray(prints[:, order[begins]])
+    found = np.zeros(sought.shape[1], dtype=np.bool_)
     for one in known:
         if one.shape[1] < sought.shape[1]:
             found[_places(one, sought)[1]] = True
         else:
             found[_places(sought, one)[0]] = True
-    result = np.empty_like(found)
-    result[order] = found
+    result = np.empty(len(order), dtype=np.bool_)
+    result[order] = found[np.cumsum(begins) - 1]
     return result
 
 
@@ -78,6 +76,15 @@ def from_npy(path: Path) -> Fingerprints | None:
         return None
     fits = prints.dtype == np.uint64 and prints.ndim == 2 and prints.shape[0] == 2
     return prints if fits else None
+
+
+def _runs(prints: Fingerprints) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(the order of a set, true where the next fingerprint begins); equal ones stay in order."""
+    order = np.lexsort((prints[1], prints[0]))  # a stable sort
+    in_order = prints[:, order]
+    begins = np.ones(len(order), dtype=np.bool_)
+    begins[1:] = (in_order[:, 1:] != in_order[:, :-1]).any(axis=0)
+    return order, begins
 
 
 def _places(needles: Fingerprints, hay: Fingerprints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
