@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,9 @@ def test_every_kpi_says_what_it_is():
         assert k.label
         assert "/" in k.definition
         assert {k.numerator, k.denominator, k.counts} <= set(COLUMNS)
+
+
+@pytest.mark.parametrize("name", KPIS)
+def test_every_kpi_is_documented(name):
+    page = Path(__file__).parents[2] / "docs" / "outcomes.md"
+    assert f"| `{name}` |" in page.read_text("utf-8")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +112,9 @@ def test_an_error_names_the_file(tmp_path):
         Plan.load(tmp_path / "plan.yml")
     with pytest.raises(InputError, match="cannot read the plan"):
         Plan.load(tmp_path / "none.yml")
+
+
+@pytest.mark.parametrize("field", [name for name in COMMENTS if name not in ("agreed", "digest")])
+def test_every_field_of_a_plan_is_documented(field):
+    page = Path(__file__).parents[2] / "docs" / "profit.md"
+    assert f"`{field}`" in page.read_text("utf-8")
