@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with train.txt and test.txt")
     parser.add_argument("--test", default="test.txt", help="the file that is predicted")
     arguments = parser.parse_args()
-    if arguments.data is None:
-        print("not run: --data FOLDER is missing")
+    if arguments.data is None or not list(arguments.data.glob("train.txt*")):
+        print(f"not run: --data must be a folder with train.txt, got {arguments.data}")
         return
     train = session_log(rows(arguments.data / "train.txt"))
     test = session_log(rows(arguments.data / arguments.test))

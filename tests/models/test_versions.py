@@ -98,3 +98,18 @@ def test_a_version_of_another_format_is_refused(tmp_path):
 def test_a_pickle_is_never_read(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         write_version(tmp_path, {"bad": np.array([{}], object)}, {}, now_us=SECOND_US)
+
+
+def test_what_a_crash_left_half_written_is_no_version(tmp_path):
+    version = write_version(tmp_path, ARRAYS, {}, now_us=SECOND_US)
+    (tmp_path / version).rename(tmp_path / "123-456.tmp")
+    assert versions(tmp_path) == []
+    assert write_version(tmp_path, ARRAYS, {}, now_us=SECOND_US) == version
+
+
+def test_a_disk_that_refuses_is_a_storage_error_and_what_was_served_stays(tmp_path):
+    version = write_version(tmp_path, ARRAYS, {}, now_us=SECOND_US)
+    folder = tmp_path / "CURRENT" / "below-a-file"
+    with pytest.raises(StorageError, match="could not be written"):
+        write_version(folder, ARRAYS, {}, now_us=SECOND_US)
+    assert current(tmp_path) == version
