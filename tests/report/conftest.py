@@ -16,6 +16,7 @@ from thinslice.evaluation.splits import split_by_time
 from thinslice.outcomes.experiment import read_out
 from thinslice.profit.plan import Plan, Range
 from thinslice.profit.worth import judge_experiment, judge_offline
+
 # from thinslice.store.audit import audit_events
 from thinslice.store.schema import to_table
 
@@ -103,7 +104,12 @@ def _visit(
 ) -> list[Event]:
     def event(kind: EventType, seconds: int, **values: Any) -> Event:
         return Event(
-            f"{visitor}-{seconds}", kind, at + seconds * 1_000_000, visitor, session=visitor, **values
+            f"{visitor}-{seconds}",
+            kind,
+            at + seconds * 1_000_000,
+            visitor,
+            session=visitor,
+            **values,
         )
 
     shown = event(

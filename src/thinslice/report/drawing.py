@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from thinslice.domain import INCUMBENT
 from thinslice.report.numbers import day, figure, percent, signed, signed_percent
 from thinslice.report.words import list_maker, list_maker_meaning
 
@@ -103,6 +104,21 @@ def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
 
 
+def hit_sentence(evaluation: Mapping[str, Any]) -> str:
+    """The hit rate of the first list maker in plain words, beside what is shown today if known."""
+    bars = hit_bars(evaluation)
+    names = [row["name"] for row in evaluation["rows"]]
+    said = (
+        f"In {bars[0]['text']} of the steps, the product looked at next was among the "
+        f"{evaluation['n']} of “{bars[0]['name']}”"
+    )
+    rival = next((r for r in (f"list:{INCUMBENT}", "popular") if r in names[1:]), None)
+    if rival is None:
+        return f"{said}."
+    other = bars[names.index(rival)]
+    return f"{said}; for “{other['name']}” it is {other['text']}."
+
+
 def _hit_bar(row: Row, label: str, ours: str, gap: Row | None) -> dict[str, Any]:
     rate = row["metrics"][label]
     name = list_maker(row["name"])
@@ -130,6 +146,7 @@ def _points(gap: Row) -> str:
 
 FUNCTIONS = {
     "hit_bars": hit_bars,
+    "hit_sentence": hit_sentence,
     "change_tone": change_tone,
     "change_limit": change_limit,
     "change_span": change_span,

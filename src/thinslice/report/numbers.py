@@ -20,6 +20,7 @@ UNKNOWN = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _GAP = "\N{NO-BREAK SPACE}"
 _HYPHEN_AS_MINUS = re.compile(r"(?<![\w.,)])-(?=[\d€$£¥₹])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹"}
 _CODED = re.compile(rf"\b({'|'.join(_SYMBOLS)}) (?=\d)")
 
@@ -183,6 +184,15 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def first_sentence(text: str) -> str:
+    """A text up to its first full stop, for a headline.
+
+    >>> first_sentence("The split is broken (1,620 to 2,380.5). Look for a cache.")
+    'The split is broken (1,620 to 2,380.5).'
+    """
+    return _SENTENCE_END.split(text, maxsplit=1)[0]
+
+
 def tint(text: str) -> int:
     """One of eight tints, always the same for the same text.
 
@@ -208,6 +218,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "figure": figure,
     "prose": prose,
     "capital": capital,
+    "first_sentence": first_sentence,
     "tint": tint,
 }
 """Every filter by the name that templates use; `count` is one of Jinja's own, hence `count_of`."""
