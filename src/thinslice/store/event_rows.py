@@ -125,6 +125,7 @@ class _Rows:
         self._batch = batch
         self._n = batch.table.num_rows
         self._problems: list[tuple[Mask, str, str]] = []
+        self._texts: dict[str, pa.Array] = {}
         self.time_us = self._times()
         self.types = self._types()
         self._numbers = {name: self._number(name) for name in _AMOUNTS}
@@ -136,12 +137,9 @@ class _Rows:
 
     def text(self, name: str) -> pa.Array:
         """A mapped column as clean text, all null where it is not mapped."""
-        if name not in self._how.columns:
-            return pa.nulls(self._n, pa.string())
-        text = as_text(self._batch.table[self._how.columns.columns(name)[0]])
-        if name in self._how.floats:
-            text = pc.replace_substring_regex(text, r"^(\d+)\.0$", r"\1")
-        return text
+        if name not in self._texts:
+            self._texts[name] = self._clean(name)
+        return self._texts[name]
 
     def checked(self, report: ImportReport) -> Mask:
         """Which rows are events; the others are reported, each with the first rule it breaks."""
@@ -188,6 +186,14 @@ class _Rows:
     def _fail(self, wrong: Mask, name: str, rule: str) -> None:
         if wrong.any():
             self._problems.append((wrong, name, rule))
+
+    def _clean(self, name: str) -> pa.Array:
+        if name not in self._how.columns:
+            return pa.nulls(self._n, pa.string())
+        text = as_text(self._batch.table[self._how.columns.columns(name)[0]])
+        if name in self._how.floats:
+            text = pc.replace_substring_regex(text, r"^(\d+)\.0$", r"\1")
+        return text
 
     def _times(self) -> NDArray[np.int64]:
         cells = self._batch.table[self._how.columns.columns("time")[0]].combine_chunks()

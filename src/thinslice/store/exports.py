@@ -87,7 +87,7 @@ def _write(
 ) -> None:
     seen = SeenProducts(rows.columns)
     try:
-        with pq.ParquetWriter(path, EVENT_SCHEMA, compression="zstd") as writer:
+        with pq.ParquetWriter(path, EVENT_SCHEMA, compression="snappy") as writer:
             for batch in table.batches(rows.columns.used(), report.skip, report.note, progress):
                 events, kept = rows.read(batch, report)
                 writer.write_table(events, row_group_size=_ROWS_IN_GROUP)

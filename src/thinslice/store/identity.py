@@ -7,11 +7,13 @@ JSON lines, in any encoding, are counted once.
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from thinslice.domain import EventType
 
@@ -19,6 +21,7 @@ _CONTENT = (
     *("type", "time_us", "visitor", "session", "product", "quantity"),
     *("price_minor", "currency", "order_id", "revenue_minor"),
 )
+_ORDER = ("type", "order_id", "visitor")
 _SEPARATOR = "\x1f"
 
 
@@ -31,23 +34,14 @@ def identities(events: pa.Table, given: pa.Array) -> tuple[pa.Array, pa.Array]:
     """
     digests = _digests(_joined(events, _CONTENT))
     ordered = np.asarray(pc.is_valid(events["order_id"]))
-    ids = [digest.hex() for digest in digests]
+    sold = np.asarray(pc.is_in(events["type"], pa.array([str(s) for s in _SALES])))
+    named = np.asarray(pc.and_(pc.is_valid(given), pc.is_valid(events["product"])))
+    hashed = digests[:, :8].copy().view(">u8")[:, 0] >> 2
+    line = np.where(ordered | (named & sold), hashed, 0).astype(np.int64)
     if ordered.any():
-        which = np.flatnonzero(ordered)
-        orders = events.select(["type", "order_id", "visitor"]).take(pa.array(which))
-        keys = _digests(_joined(orders, ("type", "order_id", "visitor")))
-        for i, key in zip(which.tolist(), keys, strict=True):
-            ids[i] = key.hex()
-    message_id = pc.coalesce(_flat(given), pa.array(ids, pa.string()))
-    several = ordered | (
-        np.asarray(pc.is_valid(given))
-        & np.asarray(pc.is_valid(events["product"]))
-        & np.asarray(pc.is_in(events["type"], pa.array([str(s) for s in _SALES])))
-    )
-    line = np.zeros(len(digests), np.int64)
-    for i in np.flatnonzero(several).tolist():
-        line[i] = int.from_bytes(digests[i][:8], "big") >> 2
-    return message_id, pa.array(line)
+        orders = events.select(_ORDER).filter(pa.array(ordered))
+        digests[ordered] = _digests(_joined(orders, _ORDER))
+    return pc.coalesce(_flat(given), _hex(digests)), pa.array(line)
 
 
 _SALES = (EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED)
@@ -70,5 +64,22 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if column.type == pa.string() else column.cast(pa.string())
 
 
-def _digests(texts: pa.Array) -> list[bytes]:
-    return [blake2b(t, digest_size=16).digest() for t in texts.cast(pa.binary()).to_pylist()]
+def _digests(texts: pa.Array) -> NDArray[np.uint8]:
+    """(n, 16) the hash of each text, none of which is null."""
+    _, offsets, letters = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    view = memoryview(letters) if letters is not None else memoryview(b"")
+    digests = [blake2b(view[a:b], digest_size=16).digest() for a, b in pairwise(ends)]
+    return np.frombuffer(bytearray().join(digests), np.uint8).reshape(-1, 16)
+
+
+def _hex(digests: NDArray[np.uint8]) -> pa.Array:
+    letters = np.empty((len(digests), 32), np.uint8)
+    letters[:, 0::2] = _DIGITS[digests >> 4]
+    letters[:, 1::2] = _DIGITS[digests & 15]
+    ends = np.arange(len(digests) + 1, dtype=np.int32) * 32
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(letters)]
+    return pa.Array.from_buffers(pa.string(), len(digests), buffers)
+
+
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
