@@ -34,11 +34,9 @@ _TINTS = (  # paper and ink, those of .tint-0 to .tint-7 in the stylesheet
 
 
 def photo(shelf: Shelf, request: Request) -> Response:
-    """The picture of the product named in the address; 404 for what the shop does not sell."""
+    """The picture of the product named in the address; one that is not sold gets a stand-in."""
     product_id = request.path_params["product"] or request.query_params.get("id", "")
-    product = shelf.catalog.all().get(product_id)
-    if product is None:
-        return Response("there is no such product", 404, media_type="text/plain")
+    product = shelf.catalog.all().get(product_id) or Product(product_id, product_id)
     path = shelf.photos.path(product_id) if product.has_photo else None
     if path is not None and path.suffix in _MEDIA_TYPES:
         return _file(path, request)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from thinslice.domain import INCUMBENT, Product
 from thinslice.server.pages.address import View, photo_address
-from thinslice.server.pages.storefront import Card
+from thinslice.server.pages.cards import Card, card, named
 from thinslice.server.pages.words import count, shorten
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def values_of(
         ],
         "trail": [
             {
-                "title": shorten(_product(products, s.seen[-1]).title, 40),
+                "title": shorten(named(products, s.seen[-1]).title, 40),
                 "href": at(place.visit, number),
                 "photo": photo_address(place.shop, s.seen[-1]),
                 "hit": s.rank is not None,
@@ -174,19 +174,14 @@ def _card(
     reason: str = "",
     hit: bool = False,
 ) -> Card:
-    product = _product(products, product_id)
-    return Card(
-        product=product,
-        photo=photo_address(shop, product_id),
-        href=View(shop, (product_id,)).href,
-        reason=shorten(reason, 120),
-        badge="opened next" if hit else "",
-        state="hit" if hit else "",
+    return card(
+        shop,
+        named(products, product_id),
+        View(shop, (product_id,)).href,
+        reason,
+        "opened next" if hit else "",
+        "hit" if hit else "",
     )
-
-
-def _product(products: Mapping[str, Product], product_id: str) -> Product:
-    return products.get(product_id) or Product(product_id, product_id)
 
 
 def _learned_from(shelf: Shelf, step: Step) -> bool:

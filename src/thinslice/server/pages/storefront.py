@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from thinslice.domain import INCUMBENT, Filters, Product, Query, Recommendation
+from thinslice.domain import INCUMBENT, Exposure, Filters, Product, Query, Recommendation
 from thinslice.server.pages.address import View, photo_address, write_trail
 from thinslice.server.pages.browse import Browser, Category
+from thinslice.server.pages.cards import Card, card, named, stock
 from thinslice.server.pages.words import count, leaf, looked_at, shorten
 
 if TYPE_CHECKING:
@@ -29,26 +30,12 @@ _INCUMBENT_POLICY = f"list:{INCUMBENT}"
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A product as a page shows it; `href` goes on as this visitor."""
-
-    product: Product
-    photo: str
-    href: str
-    reason: str = ""
-    badge: str = ""
-    state: str = ""
-    fate: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """One list of the three, ready to be drawn."""
 
     title: str
     about: str
     cards: tuple[Card, ...]
-    note: str = ""
 
 
 class Storefront:
@@ -84,6 +71,7 @@ def storefront(engine: Engine, view: View, browser_of: Any) -> dict[str, Any]:
         "filter_categories": [(c.path, shorten(c.name, 40)) for c in browser.leaves[:200]],
         "currency": shelf.shop.currency,
         "start_again": View(view.shop).href,
+        "here": replace(view, search="", browse="").href,
         "no_filters": View(view.shop, view.trail).href,
         "found": None,
         "more": 0,
@@ -108,26 +96,17 @@ class _Stage:
         self.products = shelf.catalog.all()
 
     def product(self, product_id: str) -> Product:
-        """The product; one that the catalogue does not know goes by its id."""
-        return self.products.get(product_id) or Product(product_id, product_id)
+        return named(self.products, product_id)
 
     def card(self, product: Product, reason: str = "", badge: str = "") -> Card:
-        shop = self.view.shop
-        return Card(
-            product=product,
-            photo=photo_address(shop, product.id),
-            href=self.view.opened(product.id).href,
-            reason=shorten(reason, 120),
-            badge=badge,
-            state="" if product.in_stock else "out",
-            fate="" if product.in_stock else _stock(product),
-        )
+        return card(self.view.shop, product, self.view.opened(product.id).href, reason, badge)
 
     def trail_links(self) -> list[dict[str, str]]:
+        here = replace(self.view, search="", browse="")
         return [
             {
-                "title": shorten(self.product(id_).title, 40) or id_,
-                "href": View(self.view.shop, self.view.trail[: position + 1]).href,
+                "title": shorten(self.product(id_).title, 40),
+                "href": replace(here, trail=self.view.trail[: position + 1]).href,
                 "photo": photo_address(self.view.shop, id_),
                 "without": self.view.without(position).href,
             }
@@ -136,13 +115,12 @@ class _Stage:
 
     def category_links(self, categories: Sequence[Category]) -> list[dict[str, Any]]:
         """Categories as links that keep the visit."""
-        shop, trail = self.view.shop, self.view.trail
         return [
             {
                 "path": c.path,
                 "name": c.name,
                 "products": c.products,
-                "href": View(shop, trail, browse=c.path).href,
+                "href": replace(self.view, search="", browse=c.path).href,
             }
             for c in categories[:N_CATEGORIES]
         ]
@@ -154,18 +132,19 @@ class _Stage:
         product = self.product(self.view.trail[-1])
         parts = [part.strip() for part in product.category.split(">") if part.strip()]
         paths = [" > ".join(parts[: depth + 1]) for depth in range(len(parts))]
-        shop, trail = self.view.shop, self.view.trail
         return {
             "card": self.card(product),
-            "stock": _stock(product),
+            "stock": stock(product),
             "known": product.id in self.products,
             "categories": [
-                {"name": part, "href": View(shop, trail, browse=path).href}
+                {"name": part, "href": replace(self.view, search="", browse=path).href}
                 for part, path in zip(parts, paths, strict=True)
             ],
         }
 
-    def list(self, policy: str, items: tuple[str, ...], filters: Filters, n: int = N_SHOWN) -> Any:
+    def list(
+        self, policy: str, items: tuple[str, ...], filters: Filters, n: int = N_SHOWN
+    ) -> Exposure:
         return self.engine.recommend(
             self.view.shop, Query(items=items, n=n, filters=filters, policy=policy)
         )
@@ -201,7 +180,7 @@ class _Stage:
         return {
             "headline": "Open a product, and watch what this visitor is shown.",
             "found": cards,
-            "note": popular.note,
+            "note": self.note(popular),
         }
 
     def compared(self) -> dict[str, Any]:
@@ -211,15 +190,13 @@ class _Stage:
         everyone = self.list("popular", view.trail, filters)
         theirs = {r.product for r in everyone.recommendations}
         lists = [
-            self.shown("This visitor sees", "Chosen for this visit, click by click.", mine, theirs),
-            self.shown("Everyone sees", "The same popular products for every visitor.", everyone),
+            self.mine(mine, theirs),
+            self.shown("Everyone sees", everyone, "The same for every visitor"),
         ]
         has_incumbent = INCUMBENT in self.shelf.catalog.list_names()
         if has_incumbent:
             today = self.list(_INCUMBENT_POLICY, view.trail, filters)
-            lists.append(
-                self.shown("The shop shows today", "The list beside this product now.", today)
-            )
+            lists.append(self.shown("The shop shows today", today))
         return {
             "headline": self.headline(mine.recommendations, theirs),
             "lists": lists,
@@ -227,16 +204,42 @@ class _Stage:
             "offline": offline_warning(self.engine, view.shop),
         }
 
-    def shown(self, title: str, about: str, exposure: Any, known: set[str] | None = None) -> Shown:
+    def mine(self, exposure: Exposure, everyone: set[str]) -> Shown:
+        """This visitor's list; what not everyone sees stands out."""
         cards = tuple(
-            self.card(self.product(r.product), r.reason, self.badge(r.product, known))
+            self.card(self.product(r.product), r.reason, self.badge(r.product, everyone))
             for r in exposure.recommendations
         )
-        return Shown(title, about, cards, exposure.note)
+        about = "Chosen for this visit, click by click."
+        return Shown("This visitor sees", self.note(exposure) or about, cards)
 
-    def badge(self, product: str, known: set[str] | None) -> str:
-        """What sets a product of this visitor's list apart; `known` is None for other lists."""
-        if known is None or product in known:
+    def shown(self, title: str, exposure: Exposure, about: str = "") -> Shown:
+        """A list to compare with; a reason that all of it shares is said once."""
+        reasons = {r.reason for r in exposure.recommendations}
+        shared = shorten(reasons.pop(), 120) if len(reasons) == 1 else ""
+        cards = tuple(
+            self.card(self.product(r.product), "" if shared else r.reason)
+            for r in exposure.recommendations
+        )
+        said = ". ".join(part for part in (shared, about) if part)
+        return Shown(title, self.note(exposure) or f"{said}.", cards)
+
+    def note(self, exposure: Exposure) -> str:
+        """Why the list is not as asked for; without a filter only the stock keeps products out."""
+        if self.view.filtered:
+            return exposure.note
+        kept_out = (
+            (" match the filters", " are in stock"),
+            (" matches the filters", " is in stock"),
+        )
+        note = exposure.note
+        for filtered, in_stock in kept_out:
+            note = note.replace(filtered, in_stock)
+        return note
+
+    def badge(self, product: str, everyone: set[str]) -> str:
+        """What sets a product of this visitor's list apart."""
+        if product in everyone:
             return ""
         return "seen before" if product in self.view.trail else "new for you"
 
@@ -252,7 +255,7 @@ class _Stage:
         changed = [r for r in mine if r.product not in everyone]
         spoke = [self.product(r.because or last) for r in changed if r.source not in _FOR_ALL]
         if not spoke:
-            title = shorten(self.product(last).title, 60) or last
+            title = shorten(self.product(last).title, 60)
             return f"This visitor sees what everyone sees: “{title}” changed nothing."
         how_many = f"{count(len(spoke)).capitalize()} of {count(len(mine))}"
         if len(spoke) == len(mine):
@@ -274,13 +277,3 @@ def offline_warning(engine: Engine, shop: str) -> str | None:
 
 def _products(number: int) -> str:
     return "product" if number == 1 else "products"
-
-
-def _stock(product: Product) -> str:
-    if product.hidden:
-        return "No longer sold"
-    if product.stock is None:
-        return ""
-    if product.stock <= 0:
-        return "Sold out"
-    return f"Only {product.stock} left" if product.stock <= 5 else "In stock"

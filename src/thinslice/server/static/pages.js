@@ -41,3 +41,8 @@ if (share && navigator.clipboard) {
     share.textContent = "Copied";
   });
 }
+
+// On a phone the steps scroll sideways: the current one is brought into sight.
+const current = document.querySelector(".steps-nav [aria-current]");
+const steps = current && current.closest(".steps-nav");
+if (steps) steps.scrollLeft = current.offsetLeft - (steps.clientWidth - current.offsetWidth) / 2;
