@@ -136,3 +136,18 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
         return answer
 
     return ask
+
+
+EVENT_FILES = ("*.csv", "*.tsv", "*.txt", "*.csv.gz", "*.tsv.gz", "*.txt.gz")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data", type=Path, help="a folder of real logs for tests/test_story.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every delimited file under --data is a `real_export`; without the option there is none."""
+    if "real_export" in metafunc.fixturenames:
+        folder = metafunc.config.getoption("--data")
+        found = sorted(f for p in EVENT_FILES for f in folder.rglob(p)) if folder else []
+        metafunc.parametrize("real_export", found, ids=[str(f.relative_to(folder)) for f in found])

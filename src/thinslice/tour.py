@@ -27,6 +27,7 @@ from thinslice.demo.world import make_world, send_history
 from thinslice.domain import DAY_US, MICROSECONDS, Experiment, Query, Shop, Variant
 from thinslice.engine import Engine, clock_us
 from thinslice.errors import InputError
+from thinslice.outcomes.experiment import Readout
 from thinslice.profit.plan import Plan
 from thinslice.profit.ranges import Range
 
@@ -78,6 +79,7 @@ class Tour:
         self.service = service
         self.console = console
         self.world = make_world(seed)
+        self.readouts: dict[str, Readout] = {}
         self.trials_until_us = clock_us() - 3600 * MICROSECONDS
         self.trials_since_us = self.trials_until_us - TRIAL_DAYS * DAY_US
         self.history_since_us = self.trials_since_us - HISTORY_DAYS * DAY_US
@@ -103,7 +105,8 @@ class Tour:
             for product_id, picture in draw_pictures(world.catalogue):
                 (folder / f"{product_id}.jpg").write_bytes(picture)
             self.service.wait_until_ready()
-            self.open_client().put_products(product_bodies(world.catalogue))
+            with self.open_client() as client:
+                client.put_products(product_bodies(world.catalogue))
             engine.import_photos(SHOP_ID, folder)
         for name, lists in world.lists.items():
             engine.shelf(SHOP_ID).catalog.set_list(name, lists)
@@ -146,7 +149,9 @@ class Tour:
         traits = self.world.catalogue.traits
         seen = [i for i, t in enumerate(traits) if (t.kind, t.style) == (5, 2)][:2]
         products = self.world.catalogue.products
-        answer = self.open_client().recommend(items=[products[i].id for i in seen], n=3)
+        ids = [products[i].id for i in seen]
+        with self.open_client() as client:
+            answer = client.recommend(items=ids, n=3, filters={"exclude": ids})
         self.say(
             "5 What does a visitor see?",
             f"After {' and '.join(products[i].title for i in seen)}: "
@@ -180,7 +185,7 @@ class Tour:
         self.say("6 Did it work, and did it hurt anything?", *map(self.verdict, TRIALS))
 
     def verdict(self, trial: Trial) -> str:
-        readout = self.engine.readout(SHOP_ID, trial.id)
+        readout = self.readouts[trial.id] = self.engine.readout(SHOP_ID, trial.id)
         truth = readout.experiment.known_effect
         known = f" The true effect is {truth:+.0%}, known because the shoppers are simulated."
         return (
@@ -191,8 +196,7 @@ class Tour:
     def report(self) -> None:
         path = self.engine.settings.data / "report.html"
         path.write_text(self.engine.report(SHOP_ID), encoding="utf-8")
-        readout = self.engine.readout(SHOP_ID, TRIALS[0].id)
-        money = self.engine.judge(SHOP_ID, readout)
+        money = self.engine.judge(SHOP_ID, self.readouts[TRIALS[0].id])
         self.say("7 What is it worth?", escape(money.sentence), f"The report: {path}")
 
     def open_client(self) -> ShopClient:

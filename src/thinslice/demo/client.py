@@ -47,7 +47,10 @@ class ShopClient:
         """A page's text."""
         return self._answer("GET", path, None).decode()
 
-    def close(self) -> None:
+    def __enter__(self) -> ShopClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
     def _call(self, method: str, path: str, body: Any) -> Any:

@@ -112,18 +112,15 @@ def run_trial(
     """Let the visitors walk through the shop over HTTP; the service picks each one's variant."""
 
     def walk(share: Sequence[Visit]) -> int:
-        client, sent = open_client(), 0
-        waiting: list[Message] = []
-        for visit in share:
-            acts = shoppers.live(visit, partial(_ask, client, visit, trial.placement))
-            waiting.extend(messages_of(visit, acts, shoppers.tastes.catalogue))
-            if len(waiting) >= batch:
-                client.send(waiting)
-                sent, waiting = sent + len(waiting), []
-        if waiting:
-            client.send(waiting)
-        client.close()
-        return sent + len(waiting)
+        sent, waiting = 0, list[Message]()
+        with open_client() as client:
+            for visit in share:
+                acts = shoppers.live(visit, partial(_ask, client, visit, trial.placement))
+                waiting.extend(messages_of(visit, acts, shoppers.tastes.catalogue))
+                if len(waiting) >= batch or visit is share[-1]:
+                    client.send(waiting)
+                    sent, waiting = sent + len(waiting), []
+        return sent
 
     with ThreadPoolExecutor(threads) as pool:
         sent = sum(pool.map(walk, [visits[i::threads] for i in range(threads)]))

@@ -78,11 +78,11 @@ def send_history(
     """Send what the visitors did through the API; return how many events that were."""
 
     def send(share: list[Visit]) -> int:
-        client, sent = open_client(), 0
-        for batch in in_batches(world.messages(share)):
-            client.send(batch)
-            sent += len(batch)
-        client.close()
+        sent = 0
+        with open_client() as client:
+            for batch in in_batches(world.messages(share)):
+                client.send(batch)
+                sent += len(batch)
         return sent
 
     with ThreadPoolExecutor(threads) as pool:
