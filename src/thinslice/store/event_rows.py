@@ -88,6 +88,10 @@ class EventRows:
             )
         if "visitor" not in self.columns and "session" in self.columns:
             said.append("There is no column of visitors: each session counts as a visitor.")
+        if self.amounts.keys() & {"price", "revenue"} and "currency" not in self.columns:
+            said.append(
+                f"There is no column of currencies: amounts are taken to be {self.currency}."
+            )
         if any(reader.decimal_comma for reader in self.amounts.values()):
             said.append("Amounts are read with a decimal comma.")
         if "revenue" in self.columns and "order" in self.columns:

@@ -22,7 +22,7 @@ UNDECODABLE = "\ufdd0"
 UNDECODABLE_UTF8 = UNDECODABLE.encode()
 CHUNK_BYTES = 4 << 20
 LONGEST_LINE = 64 << 20
-_SAMPLE_BYTES = 256 << 10
+SAMPLE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Member:
         with self.chunks(_ignore) as chunks:
             for chunk in chunks:
                 sample += chunk
-                if len(sample) >= _SAMPLE_BYTES:
+                if len(sample) >= SAMPLE_BYTES:
                     break
-        return sample[:_SAMPLE_BYTES]
+        return sample[:SAMPLE_BYTES]
 
 
 def members(path: Path) -> list[Member]:
@@ -168,7 +168,7 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
 
 def _read_zipped(file: IO[bytes], note: Note) -> Iterator[bytes]:
     try:
-        while chunk := file.read(_SAMPLE_BYTES):
+        while chunk := file.read(SAMPLE_BYTES):
             yield chunk
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         note(f"The packed file is damaged ({error}); what comes before the damage is kept.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from thinslice.store.delimited import Dialect, dialect_of, read_delimited
 from thinslice.store.import_report import SkippedRow
 from thinslice.store.json_lines import columns_of, read_json_lines
 from thinslice.store.sources import (
+    SAMPLE_BYTES,
     Member,
     Note,
     Progress,
@@ -117,8 +117,9 @@ def _part(member: Member) -> _Part:
     if not sample:
         raise InputError(f"{where} is empty; export it again")
     encoding = encoding_of(sample, where)
-    blocks = b"".join(islice(text_blocks(iter([sample]), encoding), 2))
-    whole = blocks[: blocks.rfind(b"\n", 0, -1) + 1] or blocks
+    whole = b"".join(text_blocks(iter([sample]), encoding))
+    if len(sample) >= SAMPLE_BYTES:  # the last line may be half of one
+        whole = whole[: whole.rfind(b"\n", 0, -1) + 1] or whole
     start = whole.lstrip()[:1]
     if start == b"[":
         raise InputError(f"{where} is one JSON array; write one JSON object per line instead")
