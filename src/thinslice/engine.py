@@ -418,7 +418,7 @@ class Shelf:
     def keep_import(self, source: Path, report: ImportReport) -> None:
         """Keep an import's report where a person can look at what was skipped and why."""
         self.results.save(f"import-{source.name}", report.to_dict())
-        if report.problems_file:
+        if report.problems_file and report.problems_file.exists():
             self.results.keep_file(f"skipped-{source.name}.csv", report.problems_file)
 
     def describe(self) -> dict[str, Any]:

@@ -45,6 +45,11 @@ class Results:
             ) from error
         return result
 
+    def keep_file(self, name: str, source: Path) -> None:
+        """Keep a copy of a file beside the results, say the rows that an import left out."""
+        make_folder(self._folder)
+        write_durably(self._folder / quote(name, safe=""), source.read_bytes())
+
     def names(self) -> list[str]:
         """The names of all results, sorted."""
         files = (path for path in self._folder.glob("*.json") if not path.name.endswith(".tmp"))
