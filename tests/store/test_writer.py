@@ -76,6 +76,21 @@ def test_events_that_nobody_waits_for_are_written_and_their_errors_heard(
     assert [type(error) for error in heard] == [InputError]
 
 
+def test_when_the_disk_refuses_everyone_hears_it_and_writing_resumes(tmp_path: Path) -> None:
+    folder = tmp_path / "not there"
+    answers: Queue[Exception | None] = Queue()
+    writer = Writer(HotLog(folder, max_events=1000, max_minutes=60))
+    for id in ("a", "b"):
+        writer.submit("lamps", [view(id)], answers.put)
+    writer.start()
+    assert all(isinstance(answers.get(timeout=5), StorageError) for _ in range(2))
+    folder.mkdir()
+    writer.submit("lamps", [view("c")], answers.put)
+    assert answers.get(timeout=5) is None
+    writer.close()
+    assert ids(folder) == ["c"]
+
+
 def test_a_listener_that_fails_does_not_stop_the_writer(writer: Writer, tmp_path: Path) -> None:
     def fail(error: Exception | None) -> None:
         raise RuntimeError("listener")

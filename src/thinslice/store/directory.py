@@ -68,11 +68,16 @@ class DataDirectory:
         """
         parent = self._made("scratch")
         folder = parent / uuid4().hex
-        with locked(parent / ".lock"):
-            _remove_abandoned(parent)
-            folder.mkdir(mode=0o700)
-            held = os.open(folder, os.O_RDONLY)
-            fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            with locked(parent / ".lock"):
+                _remove_abandoned(parent)
+                folder.mkdir(mode=0o700)
+                held = os.open(folder, os.O_RDONLY)
+                fcntl.flock(held, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StorageError(
+                f"{folder} could not be made: {error}; free some space or check the disk"
+            ) from error
         try:
             yield folder
         finally:

@@ -1,0 +1,170 @@
+"""What was acknowledged is there, once: after kill -9, on a full disk, beside the housekeeper."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from thinslice.config import Settings
+from thinslice.store.directory import DataDirectory
+from thinslice.store.event_log import EventLog
+
+HERE = Path(__file__).parent
+
+
+def kill_writers(folder: Path, *, kills: int, at_once: int, seed: int) -> set[str]:
+    """Start and kill writers at random moments; the ids that they acknowledged."""
+    rng = random.Random(seed)
+    acknowledged: set[str] = set()
+    for number in range(0, kills, at_once):
+        writers = [
+            subprocess.Popen(
+                [sys.executable, HERE / "write_until_killed.py", folder, f"w{number + i}"],
+                stdout=subprocess.PIPE,
+            )
+            for i in range(at_once)
+        ]
+        heard = [threading.Thread(target=hear, args=(w, acknowledged, rng.uniform(0.05, 0.4)))
+                 for w in writers]  # fmt: skip
+        for thread in heard:
+            thread.start()
+        for thread in heard:
+            thread.join()
+    return acknowledged
+
+
+def hear(writer: subprocess.Popen[bytes], acknowledged: set[str], seconds: float) -> None:
+    """Kill it some time after its first answer; a line cut off by that is not heard."""
+    assert writer.stdout
+    lines = [writer.stdout.readline()]
+    threading.Timer(seconds, writer.kill).start()
+    lines += writer.stdout.readlines()
+    writer.wait()
+    writer.stdout.close()
+    acknowledged.update(line.decode().strip() for line in lines if line.endswith(b"\n"))
+
+
+def assert_each_once(log: EventLog, acknowledged: set[str]) -> None:
+    stored = log.events("lamps").column("message_id").to_pylist()
+    assert len(stored) == len(set(stored)), "counted twice"
+    assert not acknowledged - set(stored), "lost"
+
+
+def survive(folder: Path, *, kills: int, at_once: int) -> int:
+    """Writers are killed while the housekeeper seals and somebody reads."""
+    log = EventLog(DataDirectory(folder), Settings(data=folder))
+    stop = threading.Event()
+    problems: list[str] = []
+
+    def keep_house() -> None:
+        while not stop.wait(0.1):
+            problems.extend(log.seal().problems)
+
+    housekeeper = threading.Thread(target=keep_house)
+    housekeeper.start()
+    acknowledged = kill_writers(folder, kills=kills, at_once=at_once, seed=kills)
+    assert_each_once(log, acknowledged)
+    stop.set()
+    housekeeper.join()
+    problems.extend(log.seal().problems)
+    assert_each_once(log, acknowledged)
+    assert problems == []
+    log.close()
+    return len(acknowledged)
+
+
+def test_five_kills_of_a_writer_lose_nothing_and_count_nothing_twice(tmp_path: Path) -> None:
+    assert survive(tmp_path, kills=5, at_once=1) > 500
+
+
+@pytest.mark.faults
+def test_sixty_kills_of_three_writers_lose_nothing_and_count_nothing_twice(tmp_path: Path) -> None:
+    started = time.monotonic()
+    acknowledged = survive(tmp_path, kills=60, at_once=3)
+    print(f"60 kills, {acknowledged:,} acknowledged, {time.monotonic() - started:.0f} s")
+    assert acknowledged > 10_000
+
+
+FILL = """
+import pathlib, resource, sys
+from thinslice.config import Settings
+from thinslice.domain import Event
+from thinslice.errors import StorageError
+from thinslice.store.directory import DataDirectory
+from thinslice.store.event_log import EventLog
+
+folder, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+log = EventLog(DataDirectory(folder), Settings(data=folder))
+events = [Event(f"m{i}", "Product Viewed", i, "ann", properties="x" * 500) for i in range(3000)]
+acknowledged, failed = [], 0
+
+def stored():
+    ids = log.events("lamps").column("message_id").to_pylist()
+    assert len(ids) == len(set(ids)), "counted twice"
+    return {int(id[1:]) for id in ids}
+
+def write(start, stop):
+    global failed
+    for i in range(start, stop, 10):
+        try:
+            log.append("lamps", events[i:i + 10])
+            acknowledged.extend(range(i, i + 10))
+        except StorageError as error:
+            assert "resumes by itself" in str(error)
+            failed += 1
+
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+else:
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        while True:
+            try:
+                filler.write(b"x" * 65536)
+            except OSError:
+                break
+        filler.truncate(filler.tell() - 1_000_000)
+write(0, 1500)
+assert failed, "nothing failed"
+assert stored() >= set(acknowledged), "lost"
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+else:
+    (folder / "filler").unlink()
+before = failed
+write(1500, 3000)
+assert failed == before, "did not resume"
+log.close()
+for _ in range(2):
+    assert stored() >= set(acknowledged), "lost"
+    report = log.seal()
+    assert report.problems == [], report.problems
+print(failed, len(acknowledged))
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 20_000, 100_000, 1_000_000])
+def test_when_writing_fails_the_caller_hears_it_and_ingest_resumes(
+    tmp_path: Path, limit: int
+) -> None:
+    """At most `limit` bytes per file, so that creating, committing or checkpointing fails.
+
+    0 is a disk that is really full, where a small one can be mounted.
+    """
+    folder = tmp_path / "data"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    if limit == 0 and subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        command = [sys.executable, "-c", FILL, folder, str(limit)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        if limit == 0:
+            subprocess.run(["umount", folder], check=True)
+    assert run.returncode == 0, run.stderr
