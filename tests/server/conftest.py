@@ -29,7 +29,7 @@ class Lamps:
         return self.service.call(*request, **more)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lamps(start_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     data = Path(tmp_path_factory.mktemp("lamps")) / "data"
     directory = DataDirectory(data)

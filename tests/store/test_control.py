@@ -36,7 +36,9 @@ def test_an_unknown_shop_names_those_that_exist(control: ControlPlane) -> None:
         control.shop("lamp")
 
 
-@pytest.mark.parametrize("bad", ["", "-a", "Lamps", "a/b", "..", "a b", "a" * 64, "é", "a\n", "v1", "static"])
+@pytest.mark.parametrize(
+    "bad", ["", "-a", "Lamps", "a/b", "..", "a b", "a" * 64, "é", "a\n", "v1", "static"]
+)
 def test_a_shop_id_that_is_not_a_slug_is_refused(control: ControlPlane, bad: str) -> None:
     with pytest.raises(InputError, match="a shop id must be"):
         control.add_shop(Shop(bad, "x"))

@@ -6,7 +6,6 @@ import base64
 import binascii
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -107,8 +106,12 @@ class Keys:
 def key_in(headers: Headers) -> str:
     """The key of `Authorization: Bearer KEY`, or the user of Basic as Segment's clients send it."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    readers: dict[str, Callable[[str], str]] = {"bearer": str.strip, "basic": _basic_user}
-    return readers.get(scheme.lower(), lambda _: "")(value)
+    match scheme.lower():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            return _basic_user(value)
+    return ""
 
 
 def _basic_user(value: str) -> str:

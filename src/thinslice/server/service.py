@@ -47,7 +47,7 @@ def serve(
     )
     host, port = listening.getsockname()[:2]
     settings = settings.model_copy(update={"host": host, "port": port})
-    hand_to_workers(settings)
+    os.environ.update(environment(settings))
     _prepare(settings)
     housekeeper = Housekeeper()
     housekeeper.start()
@@ -62,11 +62,13 @@ def serve(
         listening.close()
 
 
-def hand_to_workers(settings: Settings) -> None:
-    """Put every setting where the processes that are started from here read it."""
-    for name, value in settings.model_dump().items():
-        shown = str(value.absolute()) if isinstance(value, Path) else str(value)
-        os.environ[f"THINSLICE_{name.upper()}"] = shown
+def environment(settings: Settings) -> dict[str, str]:
+    """Every setting as the variable in which a process that is started from here reads it."""
+    shown = {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in settings.model_dump().items()
+    }
+    return {f"THINSLICE_{name.upper()}": str(value) for name, value in shown.items()}
 
 
 def _supervisor(settings: Settings, listening: socket.socket) -> Multiprocess:
@@ -111,6 +113,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _prepare(settings: Settings) -> None:
     """Compile the models' kernels once and onto the disk, so that no worker has to."""
+    if not any(settings.data.glob("models/*/CURRENT")):
+        return
     from thinslice.engine import Engine
     from thinslice.errors import ThinsliceError
 
@@ -120,7 +124,6 @@ def _prepare(settings: Settings) -> None:
             engine.shelf(shop.id).model.get()
         except ThinsliceError:
             continue
-    engine.control.signing_secret()
 
 
 def _tell_when_ready(
