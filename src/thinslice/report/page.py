@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from thinslice.report import drawing, numbers, words
+from thinslice.report import drawing, numbers, sentences, words
 from thinslice.report.summary import agreed_late, latest_first, summarise
 
 HERE = Path(__file__).parent
@@ -21,18 +21,19 @@ STYLESHEET = HERE / "static" / "thinslice.css"
 
 def page(findings: Mapping[str, Any]) -> str:
     """The report on one shop, from what `Engine.findings` knows; missing parts say what is next."""
-    readouts = latest_first(findings["readouts"])
-    return (
-        environment()
-        .get_template("one_page.html")
-        .render(
-            {**findings, "readouts": readouts},
-            summary=summarise(findings),
-            late=agreed_late(findings),
-            earlier=max(len(findings.get("plans", ())) - 1, 0),
-            style=Markup(style()),
-        )
-    )
+    template = environment().get_template("one_page.html")
+    return template.render(**context(findings), style=Markup(style()))
+
+
+def context(findings: Mapping[str, Any]) -> dict[str, Any]:
+    """What `article.html`, the text of the report, is drawn from, here and by the server."""
+    return {
+        **findings,
+        "readouts": latest_first(findings["readouts"]),
+        "summary": summarise(findings),
+        "late": agreed_late(findings),
+        "earlier": max(len(findings.get("plans", ())) - 1, 0),
+    }
 
 
 def environment() -> Environment:
@@ -51,6 +52,7 @@ def environment() -> Environment:
     env.filters.update(numbers.FILTERS)
     env.filters.update(words.FILTERS)
     env.globals.update(drawing.FUNCTIONS)
+    env.globals.update(sentences.FUNCTIONS)
     return env
 
 

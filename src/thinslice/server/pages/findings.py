@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from thinslice.domain import Verdict
 from thinslice.errors import AccessError, NotEnoughDataError, NotFoundError
-from thinslice.report.page import csp, page
+from thinslice.report.page import context, csp, page
 from thinslice.server.access import viewer_of
 from thinslice.server.pages.words import count
 
@@ -89,13 +89,16 @@ class FindingPages:
         )
 
     async def report(self, request: Request) -> Response:
-        """The page that stands alone, to be read here or kept."""
+        """What is it worth? With `?download` as the one page that stands alone."""
         shop = _shop(request)
-        text = await asyncio.to_thread(page, await self._findings.get(shop))
-        headers = {"content-security-policy": csp()}
-        if "download" in request.query_params:
-            headers["content-disposition"] = f'attachment; filename="thinslice-{shop}.html"'
-        return HTMLResponse(text, headers=headers)
+        findings = await self._findings.get(shop)
+        if "download" not in request.query_params:
+            return self._site.page(request, "report_page.html", **context(findings))
+        text = await asyncio.to_thread(page, findings)
+        name = f"attachment; filename=thinslice-{shop}.html"
+        return HTMLResponse(
+            text, headers={"content-security-policy": csp(), "content-disposition": name}
+        )
 
     async def _look(self, shop: str, again: bool = False) -> Findings | None:
         try:
