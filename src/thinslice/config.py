@@ -25,44 +25,60 @@ class Settings(BaseSettings):
         env_prefix="THINSLICE_", toml_file="thinslice.toml", extra="forbid", frozen=True
     )
 
-    data: Path = Field(Path("thinslice-data"), description="The folder that holds everything.")
+    data: Path = Field(
+        default=Path("thinslice-data"), description="The folder that holds everything."
+    )
 
     # serving
-    host: str = Field("127.0.0.1", description="The address that the service listens on.")
-    port: int = Field(8080, ge=0, le=65535, description="The port that the service listens on.")
+    host: str = Field(default="127.0.0.1", description="The address that the service listens on.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="The port that the service listens on."
+    )
     workers: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="Worker processes."
     )
-    link_hours: float = Field(24, gt=0, description="Hours until a shared link expires.")
+    link_hours: float = Field(default=24, gt=0, description="Hours until a shared link expires.")
     max_in_flight: int = Field(
-        64, ge=1, description="Requests that one worker takes on before it answers 503."
+        default=64, ge=1, description="Requests that one worker takes on before it answers 503."
     )
     max_waiting_events: int = Field(
-        20_000, ge=1, description="Event lines that may wait for a commit before 503."
+        default=20_000, ge=1, description="Event lines that may wait for a commit before 503."
     )
-    max_batch_bytes: int = Field(500_000, ge=1, description="Largest body of /v1/batch, in bytes.")
-    max_event_bytes: int = Field(32_000, ge=1, description="Largest single event, in bytes.")
+    max_batch_bytes: int = Field(
+        default=500_000, ge=1, description="Largest body of /v1/batch, in bytes."
+    )
+    max_event_bytes: int = Field(
+        default=32_000, ge=1, description="Largest single event, in bytes."
+    )
 
     # the log
     session_gap_minutes: float = Field(
-        30, gt=0, description="A visitor's pause, in minutes, that ends a session."
+        default=30, gt=0, description="A visitor's pause, in minutes, that ends a session."
     )
     hot_max_events: int = Field(
-        200_000, ge=1, description="Event lines in a hot file before a new one is begun."
+        default=200_000, ge=1, description="Event lines in a hot file before a new one is begun."
     )
-    hot_max_minutes: float = Field(10, gt=0, description="Age of a hot file at which it is closed.")
-    seal_seconds: float = Field(30, gt=0, description="Pause between two rounds of sealing.")
+    hot_max_minutes: float = Field(
+        default=10, gt=0, description="Age of a hot file at which it is closed."
+    )
+    seal_seconds: float = Field(
+        default=30, gt=0, description="Pause between two rounds of sealing."
+    )
 
     # learning
     session_max_products: int = Field(
-        50, ge=2, description="Products of a session that a model looks at, the latest ones."
+        default=50,
+        ge=2,
+        description="Products of a session that a model looks at, the latest ones.",
     )
-    neighbours: int = Field(200, ge=1, description="Past sessions that vote: k of the session kNN.")
+    neighbours: int = Field(
+        default=200, ge=1, description="Past sessions that vote: k of the session kNN."
+    )
     sample: int = Field(
-        2500, ge=1, description="Latest past sessions looked at: m of the session kNN."
+        default=2500, ge=1, description="Latest past sessions looked at: m of the session kNN."
     )
     popularity_half_life_days: float = Field(
-        7, gt=0, description="Days after which an event counts half for popularity."
+        default=7, gt=0, description="Days after which an event counts half for popularity."
     )
 
     @classmethod
