@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +17,7 @@ from thinslice.evaluation.splits import split_by_time
 from thinslice.outcomes.experiment import read_out
 from thinslice.profit.plan import Plan, Range
 from thinslice.profit.worth import judge_experiment, judge_offline
-
-# from thinslice.store.audit import audit_events
+from thinslice.store.audit import audit_events
 from thinslice.store.schema import to_table
 
 START = 1_772_323_200_000_000  # 1 March 2026
@@ -54,7 +54,7 @@ def everything() -> dict[str, Any]:
             "model": None,
         },
         "plan": PLAN.to_dict(),
-        "audit": None,
+        "audit": _audit(table),
         "evaluation": evaluation,
         "offline": judge_offline(evaluation, PLAN).to_dict(),
         "readouts": [
@@ -63,6 +63,13 @@ def everything() -> dict[str, Any]:
             readout("helps", 2, (40, 80)),
         ],
     }
+
+
+def _audit(table: pa.Table) -> dict[str, Any]:
+    log = table.drop_columns(["session_key"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ibis 12 calls DuckDB 2 and pandas 3 by old names
+        return audit_events(log, gap_minutes=30, time_zone="Europe/Berlin").to_dict()
 
 
 def readout(

@@ -88,7 +88,7 @@ def test_the_headline_is_the_verdict_of_the_latest_experiment(findings: dict[str
 
 
 def test_offline_results_never_come_with_money(findings: dict[str, Any]) -> None:
-    findings.update(readouts=[], plan=None)
+    findings.update(readouts=[], plan=None, audit=None)
     assert "€" not in said(findings)
 
 

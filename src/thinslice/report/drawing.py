@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thinslice.domain import INCUMBENT
-from thinslice.report.numbers import day, figure, percent, signed, signed_percent
+from thinslice.report.numbers import count, day, figure, percent, signed, signed_percent
 from thinslice.report.words import list_maker, list_maker_meaning
 
 Row = Mapping[str, Any]
@@ -104,21 +103,6 @@ def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
 
 
-def hit_sentence(evaluation: Mapping[str, Any]) -> str:
-    """The hit rate of the first list maker in plain words, beside what is shown today if known."""
-    bars = hit_bars(evaluation)
-    names = [row["name"] for row in evaluation["rows"]]
-    said = (
-        f"In {bars[0]['text']} of the steps, the product looked at next was among the "
-        f"{evaluation['n']} of “{bars[0]['name']}”"
-    )
-    rival = next((r for r in (f"list:{INCUMBENT}", "popular") if r in names[1:]), None)
-    if rival is None:
-        return f"{said}."
-    other = bars[names.index(rival)]
-    return f"{said}; for “{other['name']}” it is {other['text']}."
-
-
 def _hit_bar(row: Row, label: str, ours: str, gap: Row | None) -> dict[str, Any]:
     rate = row["metrics"][label]
     name = list_maker(row["name"])
@@ -144,9 +128,30 @@ def _points(gap: Row) -> str:
     return f"{size:.1f} points {'more' if low > 0 else 'fewer'} ({near:.1f} to {far:.1f})"
 
 
+def day_columns(audit: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Events per day as columns of a drawing 100 wide and 48 high; None for less than a week."""
+    if audit["period"]["days"] < 7:
+        return None
+    counts = dict.fromkeys(audit["quiet_days"], 0) | audit["daily"]
+    days = sorted(counts)
+    top = max(counts.values())
+    least, most = min(days, key=counts.__getitem__), max(days, key=counts.__getitem__)
+    width = 100 / len(days)
+    return {
+        "columns": [
+            {"x": i * width, "width": width * 0.82, "height": 48 * counts[d] / top}
+            for i, d in enumerate(days)
+        ],
+        "first": day(days[0]),
+        "last": day(days[-1]),
+        "label": f"Events per day: from {count(counts[least])} on {day(least)} "
+        f"to {count(counts[most])} on {day(most)}",
+    }
+
+
 FUNCTIONS = {
+    "day_columns": day_columns,
     "hit_bars": hit_bars,
-    "hit_sentence": hit_sentence,
     "change_tone": change_tone,
     "change_limit": change_limit,
     "change_span": change_span,
