@@ -5,7 +5,6 @@
    `pytest tests/test_story.py --data DIR` tells it again with the real logs found there.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +127,7 @@ def wait_until_noticed(shop, start_us):
 
 TEA = ("Teekanne-grün", "Tasse", "Sieb")
 BIKE = ("Klingel", "Schloss", "Licht")
-VISITORS = 120
+VISITORS = 240
 DAYS = 12
 BUYS_EVERY = 4
 
@@ -218,9 +217,8 @@ def test_the_same_path_on_a_real_log(real_export, tmp_path):
     assert report.kept + report.skipped == report.rows
     assert engine.log.events("real").num_rows == audit.to_dict()["events"]
 
-    assert engine.build("real").meta["sessions"] == audit.to_dict()["sessions"]
+    assert engine.build("real").meta["counts"]["sessions"] == audit.to_dict()["sessions"]
     evaluation = engine.evaluate("real")
     assert evaluation.difference("session", "popular", "HitRate").estimate > 0
     assert engine.replay("real", 0).steps
-    assert evaluation.sentence() in engine.report("real") or engine.judge_offline("real")
-    print(json.dumps(evaluation.to_dict()["rows"], indent=1))
+    assert str(engine.judge_offline("real").verdict) in engine.report("real").lower()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,9 +28,9 @@ from thinslice.demo.world import make_world, send_history
 from thinslice.domain import DAY_US, MICROSECONDS, Experiment, Query, Shop, Variant
 from thinslice.engine import Engine, clock_us
 from thinslice.errors import InputError
-from thinslice.outcomes.experiment import Readout
 from thinslice.profit.plan import Plan
 from thinslice.profit.ranges import Range
+from thinslice.report.page import page
 
 MARKER = "made-by-thinslice-demo"
 SEED = 7
@@ -48,7 +49,7 @@ PLAN = Plan(
     baseline="incumbent",
     currency=CURRENCY,
     order_value=Range(8, 12, 18),
-    sessions_per_month=20_000,
+    sessions_per_month=8_000,
     must_beat=10_000,
     fixed_cost=6_000,
 )
@@ -57,8 +58,7 @@ PLAN = Plan(
 def tour(settings: Settings, *, once: bool, console: Console) -> None:
     """Walk the seven steps, print each one's answer, leave the pages open until Ctrl-C."""
     make_room(settings.data)
-    if "port" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"port": free_port(settings.host, settings.port)})
+    settings = settings.model_copy(update=left_open(settings))
     began = time.perf_counter()
     with running_service(settings) as service:
         Tour(settings, service, console).walk()
@@ -67,6 +67,15 @@ def tour(settings: Settings, *, once: bool, console: Console) -> None:
         if not once:
             console.print("Ctrl-C ends it.")
             service.wait()
+
+
+def left_open(settings: Settings) -> dict[str, int]:
+    """What was not asked for: a port that is free, and a processor left over for the shoppers."""
+    chosen = {
+        "port": free_port(settings.host, settings.port),
+        "workers": max(1, settings.workers - 1),
+    }
+    return {name: v for name, v in chosen.items() if name not in settings.model_fields_set}
 
 
 class Tour:
@@ -79,7 +88,6 @@ class Tour:
         self.service = service
         self.console = console
         self.world = make_world(seed)
-        self.readouts: dict[str, Readout] = {}
         self.trials_until_us = clock_us() - 3600 * MICROSECONDS
         self.trials_since_us = self.trials_until_us - TRIAL_DAYS * DAY_US
         self.history_since_us = self.trials_since_us - HISTORY_DAYS * DAY_US
@@ -127,8 +135,9 @@ class Tour:
         plan = self.engine.agree_plan(SHOP_ID, PLAN, self.trials_since_us)
         self.say(
             "2 What would count as success?",
-            f"{plan.question} Agreed on {plan.agreed_on}, before the experiments: "
-            f"{plan.kpi} decides, {plan.guardrail} may be at most {plan.max_worse:.0%} worse.",
+            f"{plan.question} Agreed on {plan.agreed_on}, before the experiments: the {plan.kpi} "
+            f"decides, and the {str(plan.guardrail).replace('_', ' ')} may be at most "
+            f"{plan.max_worse:.0%} worse.",
         )
 
     def build(self) -> None:
@@ -182,22 +191,18 @@ class Tour:
             visits = self.world.trial_visits(trial, self.trials_since_us, self.trials_until_us)
             run_trial(trial, self.world.shoppers, visits, self.open_client)
             self.engine.stop_experiment(SHOP_ID, trial.id, clock_us())
-        self.say("6 Did it work, and did it hurt anything?", *map(self.verdict, TRIALS))
-
-    def verdict(self, trial: Trial) -> str:
-        readout = self.readouts[trial.id] = self.engine.readout(SHOP_ID, trial.id)
-        truth = readout.experiment.known_effect
-        known = f" The true effect is {truth:+.0%}, known because the shoppers are simulated."
-        return (
-            f"{trial.id}: [bold]{readout.verdict or 'no verdict'}[/bold]. "
-            f"{escape(readout.sentence)}{known if truth is not None else ''}"
+        self.findings = self.engine.findings(SHOP_ID)
+        readouts = {r["experiment"]: r for r in self.findings["readouts"]}
+        self.say(
+            "6 Did it work, and did it hurt anything?",
+            *(verdict_of(readouts[trial.id]) for trial in TRIALS),
         )
+        self.worth = readouts[TRIALS[0].id]["judgement"]["sentence"]
 
     def report(self) -> None:
         path = self.engine.settings.data / "report.html"
-        path.write_text(self.engine.report(SHOP_ID), encoding="utf-8")
-        money = self.engine.judge(SHOP_ID, self.readouts[TRIALS[0].id])
-        self.say("7 What is it worth?", escape(money.sentence), f"The report: {path}")
+        path.write_text(page(self.findings), encoding="utf-8")
+        self.say("7 What is it worth?", escape(self.worth), f"The report: {escape(str(path))}")
 
     def open_client(self) -> ShopClient:
         return ShopClient(self.service.url, self.key)
@@ -220,6 +225,17 @@ def experiment_of(trial: Trial, started_us: int, truth: float | None) -> Experim
         started_us=started_us,
         placement=trial.placement,
         known_effect=truth,
+    )
+
+
+def verdict_of(readout: Mapping[str, Any]) -> str:
+    """An experiment's verdict and sentence, and beside them the truth."""
+    truth = readout["known_effect"]
+    effect = f"{truth:+.0%}" if truth else "none"
+    return (
+        f"{readout['experiment']}: [bold]{readout['verdict'] or 'no verdict'}[/bold]. "
+        f"{escape(readout['sentence'])} "
+        f"The true effect is {effect}, known because the shoppers are simulated."
     )
 
 
