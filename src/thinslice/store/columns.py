@@ -190,7 +190,7 @@ def _guess(
     taken: set[str] = set()
     for name, known in synonyms.items():
         candidates = [c for synonym in known.split() for c in names.get(synonym, [])]
-        fitting = (c for c in candidates if c not in taken and _fits(kind, name, sample, c))
+        fitting = (c for c in candidates if c not in taken and _fits(kind, name, sample, c, 0.5))
         column: str | None = next(fitting, None)
         if column is None and kind == "events" and name in {"time", "type"}:
             column = _by_values(name, columns, taken, sample)
@@ -214,48 +214,47 @@ def _plain(column: str) -> str:
 def _by_values(name: str, columns: Iterable[str], taken: set[str], sample: Any) -> str | None:
     """A column that looks like a time or an event type by its values alone."""
     for column in columns:
-        if column not in taken and sample.num_rows and _fits("events", name, sample, column):
+        if column not in taken and sample.num_rows and _fits("events", name, sample, column, 0.9):
             return column
     return None
 
 
-def _fits(kind: str, name: str, sample: Any, column: str) -> bool:
+def _fits(kind: str, name: str, sample: Any, column: str, share: float) -> bool:
+    """Whether at least this share of a column's known values are what the field needs."""
     test = _TESTS.get((kind, name)) or _TESTS.get(("", name))
     if test is None or not sample.num_rows:
         return True
     values = sample.column(column).combine_chunks()
-    return values.null_count == len(values) or test(values)
+    return values.null_count == len(values) or test(values) >= share
 
 
-def _are_times(values: Any) -> bool:
+def _times(values: Any) -> float:
     reader = TimeReader.of(values, "UTC")
-    if reader is None:
-        return False
-    known = max(1, len(values) - as_text(values).null_count)
-    return bool(reader.read(values)[1].sum() >= 0.9 * known)
+    known = len(values) - as_text(values).null_count
+    return float(reader.read(values)[1].sum()) / max(1, known) if reader else 0.0
 
 
-def _are_numbers(values: Any) -> bool:
+def _numbers(values: Any) -> float:
     text = as_text(values)
-    if text.null_count == len(text):
-        return True
     numbers, _ = AmountReader.of(text).read(text)
-    return bool(np.isfinite(numbers).sum() >= 0.9 * (len(text) - text.null_count))
+    known = len(text) - text.null_count
+    return float(np.isfinite(numbers).sum()) / known if known else 1.0
 
 
-def _are_event_types(values: Any) -> bool:
+def _event_types(values: Any) -> float:
+    """Some of an export's types may be no event that is used, so that one in five is enough."""
     counts = as_text(values).drop_null().value_counts().to_pylist()
     known = sum(c["counts"] for c in counts if event_type(c["values"]))
-    return bool(counts) and known >= 0.2 * sum(c["counts"] for c in counts)
+    return 1.0 if counts and known >= 0.2 * sum(c["counts"] for c in counts) else 0.0
 
 
-_TESTS: Mapping[tuple[str, str], Callable[[Any], bool]] = {
-    ("", "time"): _are_times,
-    ("", "price"): _are_numbers,
-    ("", "revenue"): _are_numbers,
-    ("", "quantity"): _are_numbers,
-    ("", "position"): _are_numbers,
-    ("events", "type"): _are_event_types,
+_TESTS: Mapping[tuple[str, str], Callable[[Any], float]] = {
+    ("", "time"): _times,
+    ("", "price"): _numbers,
+    ("", "revenue"): _numbers,
+    ("", "quantity"): _numbers,
+    ("", "position"): _numbers,
+    ("events", "type"): _event_types,
 }
 
 

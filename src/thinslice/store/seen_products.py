@@ -64,11 +64,10 @@ def read_seen(path: Path) -> Iterator[Product]:
 
 def joined(cells: pa.Table, columns: tuple[str, ...]) -> pa.Array:
     """One or several columns as text, several joined with " > "; null where all are empty."""
-    texts = [as_text(cells[c]) for c in columns]
-    if len(texts) == 1:
-        return texts[0]
-    text = pc.binary_join_element_wise(*texts, " > ", null_handling="skip")
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    first, *rest = (as_text(cells[c]) for c in columns)
+    for text in rest:
+        first = pc.coalesce(pc.binary_join_element_wise(first, text, " > "), first, text)
+    return first
 
 
 def category_path(text: str) -> str:
