@@ -13,6 +13,17 @@ def test_the_latest_experiment_speaks_even_when_an_earlier_one_was_better(
     assert summarise(findings).verdict == "stop"
 
 
+def test_a_later_experiment_with_something_else_does_not_answer_for_the_running_visit(
+    findings: dict[str, Any],
+) -> None:
+    later = findings["readouts"][0]
+    later["period"]["start_us"] = findings["readouts"][2]["period"]["start_us"] + 1
+    later["variants"][1]["policy"] = "list:clearance"
+    summary = summarise(findings)
+    assert summary.speaks is findings["readouts"][2]
+    assert later in summary.others
+
+
 def test_an_experiment_of_a_list_against_itself_never_speaks(findings: dict[str, Any]) -> None:
     for variant in findings["readouts"][2]["variants"]:
         variant["policy"] = "popular"

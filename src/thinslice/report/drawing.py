@@ -96,11 +96,12 @@ def settling(readout: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One bar per list maker: its hit rate with its range, and ours against it."""
+    """One bar per list maker, the first being ours and the others by their hit rate."""
     label = f"HitRate@{evaluation['n']}"
     ours = evaluation["rows"][0]["name"]
     gaps = {d["b"]: d for d in evaluation["differences"] if d["a"] == ours and d["metric"] == label}
-    return [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
+    first, *rest = [_hit_bar(row, label, ours, gaps.get(row["name"])) for row in evaluation["rows"]]
+    return [first, *sorted(rest, key=lambda bar: -float(bar["value"]))]
 
 
 def _hit_bar(row: Row, label: str, ours: str, gap: Row | None) -> dict[str, Any]:
@@ -108,6 +109,7 @@ def _hit_bar(row: Row, label: str, ours: str, gap: Row | None) -> dict[str, Any]
     name = list_maker(row["name"])
     text = f"{percent(rate['estimate'])} ({percent(rate['low'])} to {percent(rate['high'])})"
     return {
+        "policy": row["name"],
         "name": name,
         "text": text,
         "value": rate["estimate"],

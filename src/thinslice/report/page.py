@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from thinslice.report import drawing, numbers, sentences, words
-from thinslice.report.summary import agreed_late, latest_first, summarise
+from thinslice.report.summary import agreed_late, summarise
 
 HERE = Path(__file__).parent
 STYLESHEET = HERE / "static" / "thinslice.css"
@@ -27,10 +27,12 @@ def page(findings: Mapping[str, Any]) -> str:
 
 def context(findings: Mapping[str, Any]) -> dict[str, Any]:
     """What `article.html`, the text of the report, is drawn from, here and by the server."""
+    summary = summarise(findings)
+    speaks = [summary.speaks] if summary.speaks else []
     return {
         **findings,
-        "readouts": latest_first(findings["readouts"]),
-        "summary": summarise(findings),
+        "readouts": [*speaks, *summary.others],
+        "summary": summary,
         "late": agreed_late(findings),
         "earlier": max(len(findings.get("plans", ())) - 1, 0),
     }

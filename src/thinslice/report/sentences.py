@@ -26,17 +26,14 @@ def audit_headline(audit: Mapping[str, Any]) -> str:
 
 def hit_sentence(evaluation: Mapping[str, Any]) -> str:
     """The hit rate of the first list maker in plain words, beside what is shown today if known."""
-    bars = hit_bars(evaluation)
-    names = [row["name"] for row in evaluation["rows"]]
+    ours, *others = hit_bars(evaluation)
     said = (
-        f"In {bars[0]['text']} of the steps, the product looked at next was among the "
-        f"{evaluation['n']} of “{bars[0]['name']}”"
+        f"In {ours['text']} of the steps, the product looked at next was among the "
+        f"{evaluation['n']} of “{ours['name']}”"
     )
-    rival = next((r for r in (f"list:{INCUMBENT}", "popular") if r in names[1:]), None)
-    if rival is None:
-        return f"{said}."
-    other = bars[names.index(rival)]
-    return f"{said}; for “{other['name']}” it is {other['text']}."
+    by_policy = {bar["policy"]: bar for bar in others}
+    other = by_policy.get(f"list:{INCUMBENT}") or by_policy.get("popular")
+    return f"{said}; for “{other['name']}” it is {other['text']}." if other else f"{said}."
 
 
 FUNCTIONS = {"audit_headline": audit_headline, "hit_sentence": hit_sentence}

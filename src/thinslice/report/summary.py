@@ -1,9 +1,11 @@
 """What the report says first: one verdict, and where it comes from.
 
-An experiment outweighs everything else, since only it shows what a list causes. Of several the
-most recent one with a verdict speaks, never the best one: picking the best of many would find
-gains where there are none. An experiment that shows the same list to both groups is a check of the
-method and never speaks. Without one the offline comparison speaks, and then no money is stated.
+An experiment outweighs everything else, since only it shows what a list causes. Those that tried
+the list made from the running visit come before those that tried anything else, since that list is
+what the report is about. Of several the most recent one with a verdict speaks, never the best one:
+picking the best of many would find gains where there are none. An experiment that shows the same
+list to both groups is a check of the method and never speaks. Without one the offline comparison
+speaks, and then no money is stated.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+CANDIDATE = "session"
+"""The list maker that the report is about: the list made from the running visit."""
 
 Found = Mapping[str, Any]
 
@@ -33,7 +38,8 @@ def summarise(findings: Mapping[str, Any]) -> Summary:
     readouts = latest_first(findings["readouts"])
     decided = [r for r in readouts if r["judgement"]["verdict"] and not is_check(r)]
     if decided:
-        return _from_experiment(decided[0], readouts)
+        speaks = next(filter(tries_candidate, decided), decided[0])
+        return _from_experiment(speaks, readouts)
     if findings["offline"]:
         return _from_evaluation(findings["offline"], readouts)
     return _from_nothing(findings, readouts)
@@ -48,6 +54,11 @@ def is_check(readout: Found) -> bool:
     """Whether both groups were shown the same list, which tests the method and no treatment."""
     policies = {v["policy"] for v in readout["variants"]}
     return len(policies) == 1
+
+
+def tries_candidate(readout: Found) -> bool:
+    """Whether the treatment is the list made from the running visit."""
+    return any(v["policy"] == CANDIDATE and not v["is_control"] for v in readout["variants"])
 
 
 def agreed_late(findings: Mapping[str, Any]) -> list[str]:
@@ -67,9 +78,10 @@ def _from_experiment(readout: Found, readouts: Sequence[Found]) -> Summary:
     others = [r for r in readouts if r is not readout]
     source = "This is what an experiment with real choices of visitors showed."
     if others:
+        tried = "that tried the list made from the running visit " * tries_candidate(readout)
         source = (
-            f"This is what the most recent of {len(readouts)} experiments showed; the others have "
-            "their own verdicts below."
+            f"This is what the most recent experiment {tried}showed; {len(others)} more "
+            f"{'have their own verdicts' if len(others) > 1 else 'has its own verdict'} below."
         )
     headline = judgement["sentence"] if judgement["money"] else readout["sentence"]
     return Summary(
