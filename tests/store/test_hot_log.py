@@ -103,7 +103,15 @@ def test_a_reader_that_stays_connected_sees_the_next_events(hot: HotLog, tmp_pat
 
 @pytest.mark.parametrize(
     "value",
-    [{"quantity": 2**63}, {"product": "\ud800"}, {"product": ["lamp"]}, {"visitor": None}],
+    [
+        {"quantity": 2**63},
+        {"quantity": 1.5},
+        {"time_us": "yesterday"},
+        {"product": "\ud800"},
+        {"product": b"lamp"},
+        {"product": ["lamp"]},
+        {"visitor": None},
+    ],
 )
 def test_a_value_that_cannot_be_stored_is_refused_with_its_whole_batch(
     hot: HotLog, tmp_path: Path, value: dict[str, Any]
@@ -112,3 +120,8 @@ def test_a_value_that_cannot_be_stored_is_refused_with_its_whole_batch(
         hot.append([("lamps", [view("a"), replace(view("b"), **value)])])
     assert ids(tmp_path) == []
     assert hot.append([("lamps", [view("a")])]) == 1
+
+
+def test_a_shop_that_is_no_folder_name_is_refused(hot: HotLog) -> None:
+    with pytest.raises(InputError, match="a shop id must be"):
+        hot.append([("../lamps", [view("a")])])

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from thinslice.config import Settings
 from thinslice.domain import Event, SessionLog
 from thinslice.errors import InputError
-from thinslice.store.directory import DataDirectory, locked, shop_name
+from thinslice.store.directory import DataDirectory, locked
 from thinslice.store.fingerprints import fingerprints, sorted_set
 from thinslice.store.hot_files import RunningSessions, unsealed_rows
 from thinslice.store.hot_log import HotLog, new_hot_id
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 """Called with (lines done, lines in all or None)."""
 
-_ADOPT_MEMORY = "1GB"
-_ADOPT_LINES = 1_000_000
+_ADOPT_MEMORY = "700MB"
+_ADOPT_LINES = 500_000
 _KEEP_SEALED_MINUTES = 5
 
 
@@ -64,7 +64,7 @@ class EventLog:
         A line whose `(message_id, line)` is known already changes no later answer.
         """
         with self._own_lock:
-            return self._own.append([(shop_name(shop), events)])
+            return self._own.append([(shop, events)])
 
     def writer(self, on_error: Callable[[Exception], None] | None = None) -> Writer:
         """A running thread that commits what many callers submit, in groups; close it at the end.

@@ -30,7 +30,7 @@ from uuid import uuid4
 
 from thinslice.domain import Event
 from thinslice.errors import InputError, StorageError
-from thinslice.store.directory import sync_folder, try_lock
+from thinslice.store.directory import shop_name, sync_folder, try_lock
 from thinslice.store.schema import COLUMNS, EVENT_SCHEMA, REQUIRED, as_row
 
 Row = tuple[Any, ...]
@@ -108,7 +108,8 @@ class HotLog:
 
 
 def rows_of(shop: str, events: Iterable[Event]) -> list[Row]:
-    """The events as rows of a hot file."""
+    """The events as rows of a hot file. Raises `InputError` for what is no shop id."""
+    shop = shop_name(shop)
     return [(shop, *as_row(event)) for event in events]
 
 
@@ -138,7 +139,7 @@ class _HotFile:
         before = self._db.total_changes
         try:
             self._db.execute("begin immediate")
-            self._db.executemany(_INSERT, rows)
+            self._db.executemany(INSERT, rows)
             added = self._db.total_changes - before
             self._db.execute("commit")
         except _BAD_VALUES as error:
@@ -200,6 +201,7 @@ def empty_wal(db: sqlite3.Connection, *, wait_s: float) -> bool:
     """Bring everything into the main file; False when a reader is in the way."""
     db.execute(f"pragma busy_timeout={int(wait_s * 1000)}")
     busy, _, _ = db.execute("pragma wal_checkpoint(truncate)").fetchone()
+    db.execute("pragma busy_timeout=5000")
     return not busy
 
 
@@ -231,7 +233,7 @@ def _create(path: Path) -> sqlite3.Connection:
     unborn = path.with_suffix(".new")
     with contextlib.closing(connect(unborn)) as db:
         db.execute("pragma journal_mode=wal")
-        for statement in _SCHEMA:
+        for statement in TABLES:
             db.execute(statement)
     unborn.rename(path)
     sync_folder(path.parent)
@@ -246,18 +248,18 @@ def _storage_error(path: Path, error: Exception) -> StorageError:
 
 
 _SQL_TYPES = {"string": "text", "int64": "integer"}
-_SCHEMA = (
+TABLES = (
     "create table events(seq integer primary key, shop text not null, "
     + ", ".join(
         f"{field.name} {_SQL_TYPES[str(field.type)]}{' not null' * (field.name in REQUIRED)}"
         for field in EVENT_SCHEMA
     )
-    + ")",
+    + ") strict",
     "create unique index once on events(shop, message_id, line)",
     "create index of_visitor on events(shop, visitor)",
     "create index of_session on events(shop, session) where session is not null",
 )
-_INSERT = (
+INSERT = (
     f"insert into events(shop, {', '.join(COLUMNS)}) "
     f"values({', '.join('?' * (len(COLUMNS) + 1))}) "
     "on conflict(shop, message_id, line) do nothing"

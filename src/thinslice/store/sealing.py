@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thinslice.errors import StorageError
 from thinslice.store.directory import DataDirectory, sync_folder, try_lock
 from thinslice.store.hot_files import (
     CLOSED,
@@ -112,7 +111,7 @@ class _Round:
             self._report.problems.append(f"{file.path} could not be sealed: {error}")
             if getattr(error, "sqlite_errorname", "").startswith(_DAMAGE):
                 _rename(file.path, DAMAGED)
-        except (StorageError, OSError) as error:
+        except Exception as error:  # whatever it is, the other files are sealed
             self._report.problems.append(f"{file.path} could not be sealed: {error}")
 
     def _take_over(self, file: HotFile) -> None:

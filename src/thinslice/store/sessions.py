@@ -40,7 +40,7 @@ def sessionise(events: ibis.Table, gap_us: int) -> ibis.Table:
     marked = events.mutate(_given=given.ifelse(1, 0))
     own = {"group_by": ["visitor", "_given"], "order_by": list(ORDER)}
     before = marked.time_us.lag().over(ibis.window(**own))
-    begins = (before.isnull() | (marked.time_us - before > gap_us)).ifelse(1, 0)
+    begins = (before.isnull() | (marked.time_us > before + gap_us)).ifelse(1, 0)
     begun = marked.mutate(_begins=begins)
     number = begun._begins.sum().over(ibis.cumulative_window(**own))
     numbered = begun.mutate(_number=number.cast("int64"))
