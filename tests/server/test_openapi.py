@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from thinslice.server.openapi import document
 
 
@@ -25,3 +27,18 @@ def test_every_operation_says_what_can_go_wrong() -> None:
             if path.startswith("/v1/"):
                 expected = {"200", "400", "401", "403", "405", "408", "413", "415", "500", "503"}
             assert expected <= set(operation["responses"]), path
+
+
+def test_every_operation_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    for path, operations in document()["paths"].items():
+        for method in operations:
+            assert f"`{method.upper()} {path}`" in page
+
+
+def test_every_field_of_a_body_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    schemas = document()["components"]["schemas"]
+    for name in ("RecommendationsBody", "FilterBody", "ProductBody", "RecommendedProduct"):
+        for field in schemas[name]["properties"]:
+            assert f"`{field}`" in page, f"{name}.{field}"

@@ -20,6 +20,7 @@ from thinslice.server.housekeeper import Housekeeper
 from thinslice.server.share import bracketed
 from thinslice.server.share import share as share_link
 
+APP = "thinslice.server.app:create_app"
 DRAIN_SECONDS = 20
 BACKLOG = 2048
 _ANYWHERE = "0.0.0.0"
@@ -77,7 +78,7 @@ def _supervisor(settings: Settings, listening: socket.socket) -> Multiprocess:
     Forwarding headers are not believed: they would let anyone pass for this computer.
     """
     config = uvicorn.Config(
-        "thinslice.server.app:create_app",
+        APP,
         factory=True,
         workers=settings.workers,
         backlog=BACKLOG,

@@ -272,13 +272,13 @@ class ControlPlane:
         with self._reading() as db:
             return _experiments(db, shop)
 
-    def agree_plan(self, shop: str, text: str, digest: str, agreed_us: int) -> None:
+    def agree_plan(self, shop: str, text: str, digest: str, agreed_us: int | None = None) -> None:
         """Keep a plan beside those agreed before; the latest is in force."""
         self.shop(shop)
         with self._writing() as db:
             db.execute(
                 "insert into plans(shop, text, digest, agreed_us) values (?, ?, ?, ?)",
-                (shop, text, digest, agreed_us),
+                (shop, text, digest, agreed_us or _now_us()),
             )
 
     def plan(self, shop: str) -> str | None:
