@@ -351,8 +351,9 @@ def say(text: str, markup: bool = False) -> None:
 
 
 def settings_of(data: Path | None, **overrides: Any) -> Settings:
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**({"data": data} if data else {}), **given)
+    """The settings in force, with what was given on the command line on top."""
+    given = {"data": data, **overrides}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def open_engine(data: Path | None) -> Engine:

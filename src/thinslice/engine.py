@@ -182,7 +182,7 @@ class Engine:
 
     def build(self, shop_id: str) -> Bundle:
         """Learn from all sessions and publish the result as a new version, then serve it."""
-        shelf = self.shelf(shop_id)
+        self.control.shop(shop_id)
         log = self.log.sessions(shop_id)
         if log.n_sessions == 0:
             raise NotEnoughDataError(

@@ -60,7 +60,9 @@ class Recommender(Protocol):
 
     name: str
 
-    def recommend(self, session: Sequence[str], n: int, *, now_us: int | None = None) -> list[Scored]:
+    def recommend(
+        self, session: Sequence[str], n: int, *, now_us: int | None = None
+    ) -> list[Scored]:
         """The n best products for a session (oldest first), best first, ties by product code.
 
         Unknown products are ignored. The session's last product is never in the answer. An empty
