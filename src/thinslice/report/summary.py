@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from thinslice.report.numbers import plural
+
 CANDIDATE = "session"
 """The list maker that the report is about: the list made from the running visit."""
 
@@ -76,11 +78,13 @@ def agreed_late(findings: Mapping[str, Any]) -> list[str]:
 def _from_experiment(readout: Found, readouts: Sequence[Found]) -> Summary:
     judgement = readout["judgement"]
     others = [r for r in readouts if r is not readout]
-    source = "This is what an experiment with real choices of visitors showed."
+    visitors = plural(sum(v["visitors"] for v in readout["variants"]), "visitor")
+    source = f"This is what an experiment with {visitors} showed."
     if others:
         tried = "that tried the list made from the running visit " * tries_candidate(readout)
         source = (
-            f"This is what the most recent experiment {tried}showed; {len(others)} more "
+            f"This is what the most recent experiment {tried}showed, with {visitors}; "
+            f"{plural(len(others), 'other experiment')} "
             f"{'have their own verdicts' if len(others) > 1 else 'has its own verdict'} below."
         )
     headline = judgement["sentence"] if judgement["money"] else readout["sentence"]
