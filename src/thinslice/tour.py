@@ -8,6 +8,8 @@ effect of every experiment, and it is shown beside what the experiment says.
 from __future__ import annotations
 
 import shutil
+import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,6 +62,7 @@ def tour(settings: Settings, *, once: bool, console: Console) -> None:
     make_room(settings.data)
     settings = settings.model_copy(update=left_open(settings))
     began = time.perf_counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # through the finally below
     with running_service(settings) as service:
         Tour(settings, service, console).walk()
         console.print(f"\n[bold]Open[/bold] {service.url}/{SHOP_ID}", highlight=False)

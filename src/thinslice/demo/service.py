@@ -77,6 +77,7 @@ def free_port(host: str, preferred: int) -> int:
     """The preferred port if nobody listens there, else one that is free."""
     for port in (preferred, 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the service does
             try:
                 probe.bind((host, port))
             except OSError:
