@@ -393,3 +393,12 @@ def test_no_page_holds_a_visitor_of_the_log(site: Site) -> None:
 def test_state_in_results_is_json_so_that_nothing_is_unpickled(site: Site) -> None:
     folder = Path(site.engine.directory.results("small"))
     assert all(json.loads(f.read_text()) for f in folder.glob("*.json"))
+
+
+def test_a_link_is_made_by_those_who_may_and_named_after_a_person(site: Site) -> None:
+    anna = Viewer(passes=(Pass("small", "Anna", 2**40),))
+    assert ask(site, "/small/share", form={"label": "Ben"}, viewer=anna).status == 403
+    page = ask(site, "/small/share", form={"label": "Ben <b>"})
+    assert page.headline == "Here is the link for Ben &lt;b&gt;."
+    assert "/small/?key=" in page.text and "<svg" in page.text
+    assert [link.label for link in site.engine.control.links("small")] == ["Ben <b>"]

@@ -42,8 +42,7 @@ class FindingPages:
         found = self._site.engine.shelf(shop).results.load("audit")
         if found is None:
             found = await self._look(shop)
-        can_look = viewer_of(request).changes(shop)
-        return self._site.page(request, "audit_page.html", audit=found, can_look=can_look)
+        return self._site.page(request, "audit_page.html", audit=found)
 
     async def look_again(self, request: Request) -> Response:
         """Look at the data as they are now."""

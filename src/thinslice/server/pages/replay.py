@@ -34,6 +34,8 @@ POLICIES = {
 _KEPT = 64
 """Visits kept ready, so that stepping through one costs nothing."""
 _MAX_STEPS = 50
+_TELLING = 3
+"""Clicks from which on a visit is replayed; two are enough where no visit has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,13 @@ class ReplayPage:
         return values_of(shelf, place, replay, policies, len(visits))
 
     def _visits(self, shop: str, log: SessionLog) -> NDArray[np.int64]:
-        """The positions of the visits in which something could be predicted, the latest last."""
+        """The positions of the visits that show something, the latest last."""
         known = self._worth_it.get(shop)
         if known is None or known[0] is not log:
-            known = self._worth_it[shop] = (log, np.flatnonzero(np.diff(log.offsets) >= 2))
+            lengths = np.diff(log.offsets)
+            telling = np.flatnonzero(lengths >= _TELLING)
+            found = telling if len(telling) else np.flatnonzero(lengths >= 2)
+            known = self._worth_it[shop] = (log, found)
         return known[1]
 
     def _replay(self, shop: str, index: int, policy: str) -> Replay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from thinslice.server.pages.feedback import FeedbackPage
 from thinslice.server.pages.findings import FindingPages
 from thinslice.server.pages.photos import photo
 from thinslice.server.pages.replay import ReplayPage
+from thinslice.server.pages.share import SharePage
 from thinslice.server.pages.start import STEPS, all_shops, path_of
 from thinslice.server.pages.storefront import Storefront
 
@@ -42,7 +44,7 @@ class Site:
         self.templates = environment()
 
     def routes(self) -> list[BaseRoute]:
-        findings, feedback = FindingPages(self), FeedbackPage(self)
+        findings, feedback, share = FindingPages(self), FeedbackPage(self), SharePage(self)
         pages: dict[str, Handler] = {
             "": self.start,
             "shop": Storefront(self),
@@ -53,6 +55,7 @@ class Site:
             "readout": findings.readout,
             "report": findings.report,
             "feedback": feedback.read,
+            "share": share.show,
         }
         return [
             Route("/", self._told(self.shops)),
@@ -60,6 +63,7 @@ class Site:
             Route("/{shop}", self._told(self.with_slash)),
             *(Route(f"/{{shop}}/{name}", self._told(page)) for name, page in pages.items()),
             Route("/{shop}/feedback", self._told(feedback.keep), methods=["POST"]),
+            Route("/{shop}/share", self._told(share.make), methods=["POST"]),
             Route("/{shop}/audit", self._told(findings.look_again), methods=["POST"]),
             Route("/{shop}/photos/{product:path}", self._told(self.photo)),
         ]
@@ -73,7 +77,8 @@ class Site:
         return self.page(request, "shops.html", **all_shops(self.engine, seen))
 
     async def start(self, request: Request) -> Response:
-        return self.page(request, "start.html", **path_of(self.engine, _shop_id(request)))
+        values = await asyncio.to_thread(path_of, self.engine, _shop_id(request))
+        return self.page(request, "start.html", **values)
 
     async def photo(self, request: Request) -> Response:
         return photo(self.engine.shelf(_shop_id(request)), request)
@@ -106,12 +111,14 @@ class Site:
         address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         shop = shop if shop and viewer.sees(shop.id) else None
         home = f"/{shop.id}/" if shop else "/"
+        may_change = shop is not None and viewer.changes(shop.id)
         page = request.url.path.rstrip("/").rpartition("/")[2]
         return {
             "shop": shop,
             "home": home,
             "nav": navigation(home) if shop else [],
-            "footer": footer(home) if shop else [],
+            "footer": footer(home, may_change) if shop else [],
+            "may_change": may_change,
             "current": "evaluate" if page == "replay" else page,
             "address": address[:2000],
             "icon": files.address("icon.svg"),
@@ -157,12 +164,14 @@ def navigation(home: str) -> list[dict[str, str]]:
     ]
 
 
-def footer(home: str) -> list[dict[str, str]]:
+def footer(home: str, may_share: bool) -> list[dict[str, str]]:
     """The pages that are no step of the path."""
+    share = [{"label": "Show it to a colleague", "href": f"{home}share"}] if may_share else []
     return [
         {"label": "All steps", "href": home},
         {"label": "A real visit, step by step", "href": f"{home}replay"},
         {"label": "What people said", "href": f"{home}feedback"},
+        *share,
     ]
 
 

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thinslice.domain import INCUMBENT, Shop, Verdict
-from thinslice.report.numbers import day, plural
+from thinslice.domain import INCUMBENT, Shop
+from thinslice.report.numbers import capital, day, plural, prose
+from thinslice.server.pages.findings import read_out_headline
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine, Shelf
 
+_LATEST = 500
+"""Visits of pages that the first page looks back at."""
 STEPS = (
     ("audit", "Do we have the data?", "The data"),
     ("plan", "What would count as success?", "The plan"),
@@ -158,13 +161,13 @@ def _evaluated(engine: Engine, shelf: Shelf, option: str) -> Found:
             "shop shows today.",
             f"thinslice evaluate{option}",
         )
-    return Found(True, str(judgement.to_dict()["sentence"]))
+    return Found(True, capital(prose(str(judgement.to_dict()["sentence"]))))
 
 
 def _tried(engine: Engine, shelf: Shelf) -> Found:
     if shelf.model.get() is None:
         return Found(False, "Click through the shop as a visitor; it needs a model first.")
-    opened = engine.control.visits(shelf.shop.id, 2000)
+    opened = engine.control.visits(shelf.shop.id, _LATEST)
     tried = [v for v in opened if v.page == "shop"]
     if not tried:
         return Found(False, "Click through the shop as someone nobody knows, and see what changes.")
@@ -176,8 +179,8 @@ def _tried(engine: Engine, shelf: Shelf) -> Found:
             " What the shop shows today is not known yet: thinslice import --incumbent LISTS.csv."
         )
     )
-    many = "2,000 or more times" if len(opened) >= 2000 else f"{plural(len(tried), 'time')}"
-    return Found(True, f"Tried {many} by {plural(len(who), 'person', 'people')}.{beside}")
+    often = plural(len(tried), "time") + (" or more" if len(opened) == _LATEST else "")
+    return Found(True, f"Tried {often} by {plural(len(who), 'person', 'people')}.{beside}")
 
 
 def _read_out(engine: Engine, shelf: Shelf, option: str) -> Found:
@@ -199,14 +202,8 @@ def _read_out(engine: Engine, shelf: Shelf, option: str) -> Found:
             f"thinslice readout{option}",
         )
     if len(said) == 1:
-        return Found(True, said[0])
-    verdicts: dict[str, int] = {}
-    for _, readout in read:
-        if readout:
-            verdict = str(readout.get("verdict", "")) or str(Verdict.NOT_PROVEN)
-            verdicts[verdict] = verdicts.get(verdict, 0) + 1
-    counted = ", ".join(f"{n} “{verdict}”" for verdict, n in verdicts.items())
-    return Found(True, f"{plural(len(said), 'experiment')} read: {counted}.")
+        return Found(True, capital(prose(said[0])))
+    return Found(True, read_out_headline([r.get("verdict") for _, r in read if r]))
 
 
 def _worth(shelf: Shelf, option: str) -> Found:

@@ -32,13 +32,13 @@ for (const form of document.querySelectorAll("form[method=get]")) {
   });
 }
 
-// The link to what is on the screen can be copied.
-const share = document.getElementById("copy-link");
-if (share && navigator.clipboard) {
-  share.hidden = false;
-  share.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(location.href.split("#")[0]);
-    share.textContent = "Copied";
+// A link that was made can be copied.
+const copy = document.getElementById("copy-link");
+if (copy && navigator.clipboard) {
+  copy.hidden = false;
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById("link").value);
+    copy.textContent = "Copied";
   });
 }
 
