@@ -6,7 +6,6 @@ import duckdb
 import ibis
 import pyarrow as pa
 import pytest
-
 from tests.contracts.event_store import (
     GAP_US,
     MINUTE_US,
@@ -15,6 +14,7 @@ from tests.contracts.event_store import (
     same_log,
     view,
 )
+
 from thinslice.domain import Event, EventType, SessionLog
 from thinslice.store.schema import EVENT_SCHEMA, to_table
 from thinslice.store.sessions import browsing_sessions, session_log, sessionise
