@@ -17,6 +17,7 @@ from thinslice.domain import BROWSING, MICROSECONDS, EventType
 from thinslice.errors import NotEnoughDataError
 from thinslice.store.audit_sentences import can, cannot
 from thinslice.store.import_report import ImportReport
+from thinslice.store.schema import EVENT_SCHEMA
 from thinslice.store.sessions import sessionise
 
 if TYPE_CHECKING:
@@ -133,40 +134,46 @@ def audit_events(
     What the service itself recorded (lists served and seen) is left out. Raises
     NotEnoughDataError for a log without events.
     """
-    import ibis
+    import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
-        con = ibis.duckdb.connect(memory_limit=_MEMORY, temp_directory=folder)
-        try:
-            rows = (
-                con.read_parquet(str(events))
-                if isinstance(events, Path)
-                else ibis.memtable(events)  # handing the table itself over trips Ibis 12
-            )
-            counted = _Counted(con, rows, round(gap_minutes * 60) * MICROSECONDS, time_zone)
-            return counted.audit(report)
-        finally:
-            con.disconnect()
+        settings = {"memory_limit": _MEMORY, "temp_directory": folder}
+        with duckdb.connect(config=settings) as con:
+            if isinstance(events, Path):
+                con.read_parquet(str(events)).create_view("rows")
+            else:
+                con.register("rows", events)
+            gap_us = round(gap_minutes * 60) * MICROSECONDS
+            return _Counted(con, gap_us, time_zone).audit(report)
+
+
+def _log(gap_us: int) -> ibis.Table:
+    """The table `rows`, each event once and with its session, without what the service recorded."""
+    import ibis
+
+    own = [str(EventType.RECOMMENDATION_SERVED), str(EventType.RECOMMENDATION_VIEWED)]
+    rows = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="rows")
+    distinct = rows.filter(rows.type.notin(own)).distinct(on=["message_id", "line"], keep="first")
+    keyed = sessionise(distinct, gap_us)
+    return keyed.mutate(
+        bought=keyed.type == str(EventType.ORDER_COMPLETED),
+        browsed=keyed.type.isin([str(kind) for kind in BROWSING]),
+        listed=keyed.type == str(EventType.PRODUCT_LIST_VIEWED),
+        quarter=keyed.time_us // _QUARTER_US,
+    )
 
 
 class _Counted:
     """One log in DuckDB, sessionised once."""
 
-    def __init__(self, con: Any, rows: ibis.Table, gap_us: int, time_zone: str) -> None:
-        own = [str(EventType.RECOMMENDATION_SERVED), str(EventType.RECOMMENDATION_VIEWED)]
-        theirs = rows.filter(rows.type.notin(own))
-        distinct = theirs.distinct(on=["message_id", "line"], keep="first")
+    def __init__(self, con: Any, gap_us: int, time_zone: str) -> None:
+        import ibis
+
+        compiled = ibis.to_sql(_log(gap_us), dialect="duckdb")
+        con.execute(f"create temp table log as {compiled}")
         self._con = con
         self._zone = time_zone
-        keyed = sessionise(distinct, gap_us)
-        marked = keyed.mutate(
-            bought=keyed.type == str(EventType.ORDER_COMPLETED),
-            browsed=keyed.type.isin([str(kind) for kind in BROWSING]),
-            listed=keyed.type == str(EventType.PRODUCT_LIST_VIEWED),
-            quarter=keyed.time_us // _QUARTER_US,
-        )
-        con.create_table("log", marked, temp=True)
-        self._rows = int(theirs.count().execute())
+        self._rows = self._one(_ROWS)["rows"]
 
     def audit(self, report: ImportReport | None) -> Audit:
         totals = self._one(_TOTALS)
@@ -237,7 +244,7 @@ class _Counted:
         return self._all(query)[0]
 
     def _all(self, query: str) -> list[dict[str, Any]]:
-        rows = self._con.con.sql(query).to_arrow_table().to_pylist()
+        rows = self._con.sql(query).to_arrow_table().to_pylist()
         return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
@@ -257,32 +264,36 @@ def _shown(time_us: int, time_zone: str) -> str:
 
 _OF_ORDERS = ("quantity", "order_id", "revenue")
 
+_ROWS = """
+    select count(*) as rows from rows
+    where type not in ('Recommendation Served', 'Recommendation Viewed')
+"""
 _TOTALS = """
     select count(*) as events, count(distinct visitor) as visitors,
         count(distinct product) as products, min(time_us) as first_us, max(time_us) as last_us,
         count(distinct case when price_minor is not null then product end) as priced,
         count(session) as has_session, count(product) as has_product,
         count(price_minor) as has_price,
-        count_if(session is null or session <> visitor) as named_visitors,
-        count_if(listed) as lists_shown
+        count(*) filter (session is null or session <> visitor) as named_visitors,
+        count(*) filter (listed) as lists_shown
     from log
 """
 _BY_TYPE = "select type, count(*) as n from log group by type order by n desc, type"
 _SESSIONS = """
-    select count(*) as sessions, count_if(events = 1) as bounced,
-        count_if(products >= 2) as learnable, count_if(purchases > 0) as ordering
+    select count(*) as sessions, count(*) filter (events = 1) as bounced,
+        count(*) filter (products >= 2) as learnable, count(*) filter (purchases > 0) as ordering
     from (
-        select session_key, count(*) as events, count_if(bought) as purchases,
+        select session_key, count(*) as events, count(*) filter (bought) as purchases,
             count(distinct case when browsed then product end) as products
         from log group by session_key
     )
 """
 _VISITORS = """
-    select count(*) as visitors, count_if(sessions = 1) as once
+    select count(*) as visitors, count(*) filter (sessions = 1) as once
     from (select visitor, count(distinct session_key) as sessions from log group by visitor)
 """
 _ORDERS = """
-    select count(*) as orders, coalesce(count_if(revenue is null), 0) as without_revenue,
+    select count(*) as orders, count(*) filter (revenue is null) as without_revenue,
         coalesce(sum(lines), 0) as rows, coalesce(sum(quantities), 0) as has_quantity,
         coalesce(sum(order_ids), 0) as has_order_id,
         coalesce(sum(case when revenue is not null then lines end), 0) as has_revenue
@@ -299,7 +310,7 @@ _REVENUE = """
     group by currency order by currency
 """
 _BROWSING = """
-    select count(*) as touched, count_if(product = before) as repeats
+    select count(*) as touched, count(*) filter (product = before) as repeats
     from (
         select product, lag(product) over (
             partition by session_key order by time_us, message_id, line

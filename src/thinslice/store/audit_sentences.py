@@ -182,7 +182,8 @@ def _rows(audit: Counts) -> list[str]:
             + "); check that the export is complete."
         )
     if audit.duplicates:
-        said.append(f"{audit.duplicates:,} rows repeat another row exactly and are counted once.")
+        repeating = _rows_that(audit.duplicates, "repeats", "repeat")
+        said.append(f"{repeating} another row exactly; what is the same is counted once.")
     if audit.skipped:
         left_out = _rows_that(
             audit.skipped, "could not be read and is", "could not be read and are"
