@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from thinslice.domain import Event, Product
 from thinslice.errors import ColumnError, InputError
+from thinslice.store import sources
 from thinslice.store.columns import ColumnMap
 from thinslice.store.exports import Staged, read_lists, read_products, stage_events
 from thinslice.store.schema import EVENT_SCHEMA, to_events
@@ -116,6 +117,16 @@ def test_times_are_understood(
 def test_dates_whose_day_could_be_the_month_are_said_to_be_so(tmp_path: Path) -> None:
     staged = _stage(_file(tmp_path, "session,item,time", "s,i,03/04/2020"))
     assert "could be month-first" in staged.report.notes[1]
+
+
+def test_a_later_row_tells_the_day_from_the_month(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 400)
+    rows = [f"s,i,03/04/2020 10:{n:02}" for n in range(60)]
+    staged = _stage(_file(tmp_path, "session,item,time", *rows, "s,i,03/28/2020 10:00"))
+    assert staged.report.notes[1].startswith("Times are read as month-first dates;")
+    assert staged.report.kept == 61
 
 
 def test_every_spelling_of_a_price_is_understood(tmp_path: Path) -> None:

@@ -121,6 +121,10 @@ class ColumnMap:
         guessed = {n: c for n, c in guess.fields.items() if not taken.intersection(c)}
         return ColumnMap({**guessed, **self.fields})
 
+    def without(self, name: str) -> ColumnMap:
+        """The map without a field."""
+        return ColumnMap({n: c for n, c in self.fields.items() if n != name})
+
     def used(self) -> tuple[str, ...]:
         """Every column that is read, each once."""
         return tuple(dict.fromkeys(c for columns in self.fields.values() for c in columns))
@@ -170,9 +174,14 @@ def require(columns: ColumnMap, kind: str, existing: Sequence[str]) -> None:
     missing = [name for name in _NEEDED[kind] if name not in columns]
     if missing:
         example = ",".join(f"{name}=COLUMN" for name in missing)
+        advice = {
+            "events": f"say which with --map {example}",
+            "products": f"say which with --map-products {example}",
+            "lists": f"name its columns {', '.join(_NEEDED['lists'])}",
+        }
         raise ColumnError(
             f"an export of {kind} needs a column for {' and '.join(missing)}; the file has "
-            f"{_quoted(existing)}; say which with --map {example}"
+            f"{_quoted(existing)}; {advice[kind]}"
         )
 
 
@@ -280,7 +289,7 @@ def _found(name: str, column: str, existing: Sequence[str]) -> tuple[str, ...]:
         return tuple(c for part in column.split("+") for c in _found(name, part.strip(), existing))
     close = difflib.get_close_matches(column.lower(), [c.lower() for c in existing], 1, 0.5)
     match = next((c for c in existing if close and c.lower() == close[0]), None)
-    hint = f"did you mean {match!r}?" if match else f"say which with --map {name}=COLUMN"
+    hint = f"did you mean {match!r}?" if match else f"name one of them: {name}=COLUMN"
     raise ColumnError(
         f"{name} is mapped to column {column!r}, which the file does not have; it has "
         f"{_quoted(existing)}; {hint}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -63,7 +63,7 @@ def stage_events(
     mapped = (columns or ColumnMap()).checked(table.columns)
     mapped = mapped.over(guess_events(table.columns, sample))
     require(mapped, "events", table.columns)
-    rows = EventRows.of(mapped, sample, currency, time_zone)
+    rows = _settled(EventRows.of(mapped, sample, currency, time_zone), table)
     report = ImportReport(
         columns=mapped.to_dict(),
         notes=[f"The file is {table.kind}.", *rows.notes()],
@@ -75,6 +75,17 @@ def stage_events(
     if rows.revenue_is_total:
         path = _count_totals_once(path, folder)
     return Staged(path, report, products)
+
+
+def _settled(rows: EventRows, table: TableFile) -> EventRows:
+    """Where the sample does not tell the day from the month, as many rows as it takes."""
+    times, column = rows.times, rows.columns.columns("time")[0]
+    if times.unsure:
+        for batch in table.batches([column], lambda _: None):
+            times = times.settled(batch.table[column])
+            if not times.unsure:
+                break
+    return replace(rows, times=times)
 
 
 def _write(

@@ -34,12 +34,15 @@ def read_products(
     mapped = (columns or ColumnMap()).checked(table.columns)
     mapped = mapped.over(guess_products(table.columns, sample))
     require(mapped, "products", table.columns)
+    mapped, pictures = mapped.without("photo"), mapped.columns("photo")
     report = ImportReport(
         columns=mapped.to_dict(),
         notes=[f"The file is {table.kind}."],
         problems_file=problems_file,
         what="products",
     )
+    if pictures:
+        report.note(f"Photos are not fetched from {pictures[0]}; import them with --photos FOLDER.")
     numbers = {n: _amounts(mapped, n, sample) for n in ("price", "stock") if n in mapped}
 
     def products() -> Iterator[Product]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -74,6 +74,14 @@ class TimeReader:
         doubt = ", though they could be month-first as well" if self.unsure else ""
         return f"Times are read as {self.form}{doubt}{zone}."
 
+    def settled(self, values: Any) -> TimeReader:
+        """The reader once more cells are seen, which may tell the day from the month."""
+        if not self.unsure:
+            return self
+        text = as_text(values).drop_null()
+        form, _, unsure = _day_or_month(text, self.form, self.time_zone)
+        return replace(self, form=form, unsure=unsure)
+
     def read(self, values: Any) -> tuple[Micros, Mask]:
         """The times in microseconds and whether each could be read; unreadable ones are 0."""
         if pa.types.is_temporal(values.type):
@@ -110,7 +118,7 @@ def _day_or_month(text: pa.Array, shape: str, time_zone: str) -> tuple[str, str,
     if shape not in {"day-first dates", "month-first dates"}:
         return shape, time_zone, False
     parts = pc.extract_regex(text, _DAY_FIRST).drop_null()
-    first, second = (pc.max(parts.field(i).cast(pa.int32())).as_py() for i in (0, 1))
+    first, second = (pc.max(parts.field(i).cast(pa.int32())).as_py() or 0 for i in (0, 1))
     if second > 12 >= first:
         return "month-first dates", time_zone, False
     return "day-first dates", time_zone, first <= 12
