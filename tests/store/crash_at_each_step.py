@@ -1,8 +1,8 @@
 """Kills a process before each change it makes to the file system, and looks at what is left.
 
-    python crash_at_each_step.py seal|adopt FOLDER
+    python crash_at_each_step.py seal|adopt FOLDER STRIDE
 
-Prints how many steps there were. A copy of the same data is used for every step. All work is done
+Every STRIDEth step; prints how many steps there were at least. A copy of the same data is used for every step. All work is done
 in forked children, so that this process never holds a thread or a connection.
 """
 
@@ -126,10 +126,10 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def main(action: Callable[[Path], None], folder: Path) -> None:
+def main(action: Callable[[Path], None], folder: Path, stride: int) -> None:
     template, work = folder / "template", folder / "work"
     assert in_child(lambda: prepare(template)) == 0
-    for step in range(1, 1000):
+    for step in range(1, 1000, stride):
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(template, work)
 
@@ -141,9 +141,9 @@ def main(action: Callable[[Path], None], folder: Path) -> None:
         assert status in (0, -signal.SIGKILL), f"step {step}: exit {status}"
         assert in_child(lambda: check(work, action)) == 0, f"step {step}"
         if status == 0:
-            print(step - 1)
+            print(step - stride)
             return
 
 
 if __name__ == "__main__":
-    main({"seal": seal, "adopt": adopt}[sys.argv[1]], Path(sys.argv[2]))
+    main({"seal": seal, "adopt": adopt}[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3]))

@@ -147,13 +147,22 @@ def test_lost_fingerprints_are_computed_again_from_the_segment(
     assert log.events("lamps").num_rows == 3
 
 
+def crash_at_steps(folder: Path, action: str, stride: int) -> int:
+    script = Path(__file__).with_name("crash_at_each_step.py")
+    command = [sys.executable, script, action, folder, str(stride)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout)
+
+
+@pytest.mark.parametrize("action", ["seal", "adopt"])
+def test_a_crash_loses_nothing_and_counts_nothing_twice(tmp_path: Path, action: str) -> None:
+    assert crash_at_steps(tmp_path, action, stride=4) > 8
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("action", ["seal", "adopt"])
 def test_a_crash_at_any_step_loses_nothing_and_counts_nothing_twice(
     tmp_path: Path, action: str
 ) -> None:
-    script = Path(__file__).with_name("crash_at_each_step.py")
-    run = subprocess.run(
-        [sys.executable, script, action, tmp_path], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert int(run.stdout) > 10
+    assert crash_at_steps(tmp_path, action, stride=1) > 10
