@@ -135,7 +135,7 @@ class Tour:
         self.say("1 Do we have the data?", *audit.can[:2])
 
     def agree_plan(self) -> None:
-        plan = self.engine.agree_plan(SHOP_ID, PLAN, self.trials_since_us)
+        plan = self.engine.agree_plan(SHOP_ID, PLAN, self.trials_since_us - DAY_US)
         self.say(
             "2 What would count as success?",
             f"{plan.question} Agreed on {plan.agreed_on}, before the experiments: the {plan.kpi} "
@@ -175,10 +175,11 @@ class Tour:
         shelf = self.engine.shelf(SHOP_ID)
         since, until = self.trials_since_us, self.trials_until_us
         visits = self.world.visits(TRUTH_SESSIONS, since, until, number=999)
-        for trial in TRIALS:
+        for i, trial in enumerate(TRIALS):
             shelf.ranker().check_policies(trial.control, trial.treatment)
             truth = true_effect(trial, self.world.shoppers, visits, self.make_list)
-            self.engine.control.start_experiment(experiment_of(trial, since, truth))
+            started_us = since - i  # pages show the latest first
+            self.engine.control.start_experiment(experiment_of(trial, started_us, truth))
         self.experiments_noticed = time.monotonic() + NOTICE_SECONDS
 
     def make_list(self, policy: str, items: tuple[str, ...]) -> Sequence[str]:
@@ -223,7 +224,10 @@ def experiment_of(trial: Trial, started_us: int, truth: float | None) -> Experim
         id=trial.id,
         shop=SHOP_ID,
         question=trial.question,
-        variants=(Variant("control", trial.control), Variant("treatment", trial.treatment)),
+        variants=(
+            Variant("shown today", trial.control),
+            Variant(trial.id.replace("-", " "), trial.treatment),
+        ),
         salt=f"demo {trial.id}",
         started_us=started_us,
         placement=trial.placement,
