@@ -2,8 +2,9 @@
 
     python crash_at_each_step.py seal|adopt FOLDER STRIDE
 
-Every STRIDEth step; prints how many steps there were at least. A copy of the same data is used for every step. All work is done
-in forked children, so that this process never holds a thread or a connection.
+Every STRIDEth step; prints how many steps there were at least. A copy of the same data is used for
+every step. All work is done in forked children, so that this process never holds a thread or a
+connection.
 """
 
 from __future__ import annotations
