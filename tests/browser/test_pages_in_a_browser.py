@@ -57,7 +57,8 @@ CONTRASTS = """() => {
     if (!text || dimmed || !element.getClientRects().length || element.closest("svg")) continue;
     const [a, b] = [light(channels(style.color)), light(behind(element))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) found.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)} ${text.slice(0, 30)}`);
+    const where = `${element.tagName}.${element.className}`;
+    if (ratio < 4.5) found.push(`${where} ${ratio.toFixed(2)} ${text.slice(0, 30)}`);
   }
   return found;
 }"""
@@ -65,7 +66,8 @@ CONTRASTS = """() => {
 UNNAMED = """() => [
   ...[...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
     .filter((f) => !f.labels.length && !f.ariaLabel),
-  ...[...document.querySelectorAll("a, button")].filter((l) => !(l.innerText.trim() || l.ariaLabel)),
+  ...[...document.querySelectorAll("a, button")]
+    .filter((l) => !(l.textContent.trim() || l.ariaLabel)),
   ...document.querySelectorAll("img:not([alt])"),
 ].map((e) => e.outerHTML.slice(0, 120))"""
 
@@ -147,7 +149,7 @@ def test_a_page_keeps_its_policy_reads_well_in_both_themes_and_fits_a_phone(
     page = open_page(address, viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.evaluate("document.querySelectorAll('h1').length") == 1
-    assert "broken in" not in page.title() or "<script>" in page.title()
+    assert page.title() != "broken in"
     assert page.evaluate(UNNAMED) == []
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)

@@ -66,9 +66,12 @@ class Browser:
         return self._sorted(path for path in self._counts if path not in parents)
 
     @cached_property
-    def roots(self) -> list[Category]:
-        """The widest categories, the largest first."""
-        return self._sorted(path for path in self._counts if " > " not in path)
+    def first(self) -> list[Category]:
+        """The widest categories that leave a choice, the largest first."""
+        found = self._sorted(path for path in self._counts if " > " not in path)
+        while len(found) == 1 and (below := self.below(found[0].path)):
+            found = below
+        return found
 
     def below(self, path: str) -> list[Category]:
         """The categories one step below `path`, the largest first."""

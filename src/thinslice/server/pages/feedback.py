@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from thinslice.domain import Product
 from thinslice.server.access import viewer_of
+from thinslice.server.pages.address import View
+from thinslice.server.pages.cards import named
+from thinslice.server.pages.words import shorten
 from thinslice.store.control import Feedback, Visit
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ PAGES = {
     "readout": "Did it work?",
     "report": "What is it worth?",
     "feedback": "What people said",
+    "share": "A link for a colleague",
 }
 
 
@@ -58,7 +64,7 @@ class FeedbackPage:
         That the form comes from one of our own pages is checked at the gate (`access.py`).
         """
         shop = str(request.path_params["shop"])
-        fields = parse_qs((await _body(request)).decode("utf-8", "replace"), max_num_fields=20)
+        fields = parse_qs((await _body(request)).decode("utf-8", "replace"))
         address = own_address(shop, _first(fields, "address"))
         right, text = _ANSWERS.get(_first(fields, "right")), _first(fields, "expected").strip()
         if right is None and not text:
@@ -81,7 +87,8 @@ class FeedbackPage:
         said, visits = await asyncio.to_thread(
             lambda: (control.feedback(shop, 200), control.visits(shop, 2000))
         )
-        return self._site.page(request, "feedback.html", **read_back(said, visits))
+        products = self._site.engine.shelf(shop).catalog.all()
+        return self._site.page(request, "feedback.html", **read_back(said, visits, products))
 
     def _count(self, shop: str) -> None:
         """Refuse what no office can write by hand."""
@@ -94,7 +101,9 @@ class FeedbackPage:
         kept.append(now)
 
 
-def read_back(said: list[Feedback], visits: list[Visit]) -> dict[str, Any]:
+def read_back(
+    said: list[Feedback], visits: list[Visit], products: Mapping[str, Product]
+) -> dict[str, Any]:
     """The values of the page: the headline counts, the rest is what was said and done."""
     tally = Counter(s.right for s in said)
     return {
@@ -105,6 +114,7 @@ def read_back(said: list[Feedback], visits: list[Visit]) -> dict[str, Any]:
                 "text": s.text,
                 "who": s.who or "someone",
                 "page": PAGES.get(s.page, s.page),
+                "about": about(s.state, products),
                 "address": s.state,
                 "time_us": s.time_us,
             }
@@ -115,12 +125,29 @@ def read_back(said: list[Feedback], visits: list[Visit]) -> dict[str, Any]:
             {
                 "who": v.who or "someone",
                 "page": PAGES.get(v.page, v.page),
+                "about": about(v.state, products),
                 "address": v.state,
                 "time_us": v.time_us,
             }
             for v in visits[:50]
         ],
     }
+
+
+def about(address: str, products: Mapping[str, Product]) -> str:
+    """What a page was opened with: a product of the storefront, a search, an experiment.
+
+    >>> lamp = Product("p1", "Desk lamp")
+    >>> about("/nord/shop?trail=p0,p1", {"p1": lamp}), about("/nord/shop?q=socks", {})
+    ('Desk lamp', '“socks”')
+    """
+    fields = dict(parse_qsl(urlsplit(address).query))
+    view = View.of("", fields)
+    if view.search or view.browse:
+        return f"“{shorten(view.search or view.browse)}”"
+    if view.trail:
+        return shorten(named(products, view.trail[-1]).title)
+    return shorten(fields.get("experiment", ""))
 
 
 def people(visits: list[Visit]) -> list[Person]:

@@ -100,6 +100,10 @@ _NUMBERS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven")
 
 def _audit(shelf: Shelf, option: str) -> Found:
     audit = shelf.results.load("audit")
+    if audit is None and shelf.model.get() is not None:
+        return Found(
+            False, "The data are in; nobody has looked at them yet.", f"thinslice audit{option}"
+        )
     if audit is None:
         return Found(
             False,

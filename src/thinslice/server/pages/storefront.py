@@ -67,7 +67,7 @@ def storefront(engine: Engine, view: View, browser_of: Any) -> dict[str, Any]:
         "trail": stage.trail_links(),
         "opened": stage.opened(),
         "trail_field": write_trail(view.trail),
-        "categories": stage.category_links(browser.roots),
+        "categories": stage.category_links(browser.first),
         "filter_categories": [(c.path, shorten(c.name, 40)) for c in browser.leaves[:200]],
         "currency": shelf.shop.currency,
         "start_again": View(view.shop).href,
@@ -80,6 +80,7 @@ def storefront(engine: Engine, view: View, browser_of: Any) -> dict[str, Any]:
         "lists": [],
         "incumbent": False,
         "offline": None,
+        "learned": stage.learned,
     }
     if view.search or view.browse:
         return values | stage.found(browser)
@@ -94,6 +95,7 @@ class _Stage:
     def __init__(self, engine: Engine, shelf: Shelf, view: View) -> None:
         self.engine, self.shelf, self.view = engine, shelf, view
         self.products = shelf.catalog.all()
+        self.learned = shelf.model.get() is not None
 
     def product(self, product_id: str) -> Product:
         return named(self.products, product_id)
@@ -173,7 +175,7 @@ class _Stage:
 
     def beginning(self, browser: Browser) -> dict[str, Any]:
         """A visit of nobody we know: what is popular."""
-        if not self.products and self.shelf.model.get() is None:
+        if not self.products and not self.learned:
             return {"headline": "This shop has no products yet.", "found": []}
         popular = self.list("popular", (), self.view.filters(self.shelf.shop.currency), 12)
         cards = [self.card(self.product(r.product), r.reason) for r in popular.recommendations]
@@ -226,8 +228,8 @@ class _Stage:
 
     def note(self, exposure: Exposure) -> str:
         """Why the list is not as asked for; without a filter only the stock keeps products out."""
-        if self.view.filtered:
-            return exposure.note
+        if self.view.filtered or not self.learned:
+            return exposure.note if self.learned else ""
         kept_out = (
             (" match the filters", " are in stock"),
             (" matches the filters", " is in stock"),
@@ -249,7 +251,7 @@ class _Stage:
             if self.view.filtered:
                 return "No product passes these filters."
             return "There is no other product to show beside this one."
-        if self.shelf.model.get() is None:
+        if not self.learned:
             return "Nothing is learned yet, so every visitor sees the same."
         last = self.view.trail[-1]
         changed = [r for r in mine if r.product not in everyone]
