@@ -415,3 +415,21 @@ def test_lists_come_a_row_per_recommendation_in_order_of_position(tmp_path: Path
 def test_lists_come_as_ids_in_one_column(tmp_path: Path, cell: str) -> None:
     lists, _ = read_lists(_file(tmp_path, "sku,shown beside", f"a,{cell}", "x,y"))
     assert lists == {"a": ("b", "c", "d"), "x": ("y",)}
+
+
+def test_a_column_that_only_rare_json_lines_have_is_found(tmp_path: Path) -> None:
+    view = {"event": "view", "anonymousId": "u", "timestamp": 1600000000}
+    lines = [{**view, "properties": {"sku": str(n), "padding": "x" * 50}} for n in range(4_000)]
+    order = {**view, "event": "Order Completed"}
+    lines.append({**order, "properties": {"sku": "7", "order_id": "9", "price": 3}})
+    path = _file(tmp_path, *map(json.dumps, lines), name="log.jsonl")
+    assert path.stat().st_size > sources.SAMPLE_BYTES
+    last = _events(_stage(path))[-1]
+    assert (last.type, last.order_id, last.revenue_minor) == ("Order Completed", "9", 300)
+
+
+def test_ids_stored_as_bytes_are_text(tmp_path: Path) -> None:
+    cells = {"session": [b"s"], "item": [b"\xff"], "time": [1600000000]}
+    pq.write_table(pa.table(cells), tmp_path / "log.parquet")
+    (event,) = _events(_stage(tmp_path / "log.parquet"))
+    assert (event.session, event.product) == ("s", "\ufffd")

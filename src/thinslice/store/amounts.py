@@ -31,6 +31,8 @@ def as_text(values: Any) -> pa.Array:
         array = _float_text(array)
     elif pa.types.is_nested(array.type):
         array = _nested_text(array)
+    elif pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
+        array = _decoded(array)
     if array.type != pa.string():
         array = array.cast(pa.string())
     array = pc.utf8_trim_whitespace(array)
@@ -41,6 +43,12 @@ def _float_text(array: pa.Array) -> pa.Array:
     array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
     text = array.cast(pa.string())
     return pc.replace_substring_regex(text, r"\.0$", "")
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    """Text that was stored as bytes, as some writers of Parquet do."""
+    texts = (None if v is None else v.decode(errors="replace") for v in array.to_pylist())
+    return pa.array(texts, pa.string())
 
 
 def _nested_text(array: pa.Array) -> pa.Array:

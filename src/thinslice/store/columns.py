@@ -25,7 +25,7 @@ _EVENTS = {
         order_created_at date event_date day zeit zeitpunkt datum""",
     "type": "event_type event event_name eventtype type action event_action activity ereignis",
     "session": """user_session session_id session sessionid ga_session_id sid visit_id
-        visit session_key sitzung""",
+        visit session_key context_session_id properties_session_id sitzung""",
     "visitor": """anonymous_id visitor_id visitor user_pseudo_id client_id user_id userid uid
         customer_id customer customer_email email cookie_id cookie device_id fullvisitorid
         full_visitor_id besucher kunde kunden_id""",

@@ -46,7 +46,6 @@ class EventRows:
     times: TimeReader
     amounts: dict[str, AmountReader]
     floats: frozenset[str]
-    revenue_is_total: bool
     orders_are_messages: bool
     unknown_types: Counter[str] = field(default_factory=Counter)
 
@@ -72,8 +71,7 @@ class EventRows:
             times or TimeReader("seconds", time_zone),
             {n: AmountReader.of(cells[n]) for n in _AMOUNTS if n in cells},
             frozenset(n for n in _IDS if n in cells and _are_whole_floats(cells[n])),
-            "order" in columns and _is_constant(cells, "revenue"),
-            "order" in columns and _is_constant(cells, "message_id"),
+            "order" in columns and _repeats_in_orders(cells),
         )
 
     def notes(self) -> list[str]:
@@ -94,9 +92,6 @@ class EventRows:
             )
         if any(reader.decimal_comma for reader in self.amounts.values()):
             said.append("Amounts are read with a decimal comma.")
-        if "revenue" in self.columns and "order" in self.columns:
-            meant = "the order's total, counted once" if self.revenue_is_total else "the row's own"
-            said.append(f"Revenue is {meant}.")
         said += [
             f"Numbers such as 123.0 in {self.columns.columns(n)[0]} are read as 123."
             for n in sorted(self.floats)
@@ -321,12 +316,14 @@ def _are_whole_floats(cells: Any) -> bool:
     return bool(len(text)) and bool(pc.all(pc.match_substring_regex(text, r"^\d+\.0$")).as_py())
 
 
-def _is_constant(cells: dict[str, Any], name: str) -> bool:
-    """Whether a column repeats on an order's rows, and so is the order's rather than the row's."""
-    if name not in cells:
+def _repeats_in_orders(cells: dict[str, Any]) -> bool:
+    """Whether the rows of an order share a message id; where none shows it, they do not."""
+    if "message_id" not in cells:
         return False
-    table = pa.table({n: as_text(cells[n]) for n in ("order", name)}).drop_null()
-    orders = table.group_by("order").aggregate([(name, "count"), (name, "count_distinct")])
-    several = orders.filter(pc.greater(orders[f"{name}_count"], 1))
-    same = pc.sum(pc.equal(several[f"{name}_count_distinct"], 1)).as_py() or 0
-    return bool(2 * same >= several.num_rows)
+    table = pa.table({n: as_text(cells[n]) for n in ("order", "message_id")}).drop_null()
+    ids = table.group_by("order").aggregate(
+        [("message_id", "count"), ("message_id", "count_distinct")]
+    )
+    several = ids.filter(pc.greater(ids["message_id_count"], 1))
+    same = pc.sum(pc.equal(several["message_id_count_distinct"], 1)).as_py() or 0
+    return bool(several.num_rows and 2 * same >= several.num_rows)

@@ -72,8 +72,8 @@ def stage_events(
     )
     path, products = folder / "events.parquet", folder / "products-seen"
     _write(table, rows, report, path, products, progress)
-    if rows.revenue_is_total:
-        path = _count_totals_once(path, folder)
+    if "order" in mapped and "revenue" in mapped:
+        path = _count_totals_once(path, folder, report)
     return Staged(path, report, products)
 
 
@@ -112,18 +112,36 @@ def _write(
         report.note(note)
 
 
-def _count_totals_once(path: Path, folder: Path) -> Path:
-    """Keep an order's total on one of its lines, always the same one, however they are ordered."""
+def _count_totals_once(path: Path, folder: Path, report: ImportReport) -> Path:
+    """Keep an order's total on one of its lines, always the same one, however they are ordered.
+
+    Revenue is taken to be the order's if it is the same on all lines of most orders with several.
+    """
     import duckdb
 
     once = folder / "events-once.parquet"
     settings = {"memory_limit": "1GB", "temp_directory": str(folder / "spill")}
     with duckdb.connect(config=settings) as con:
+        several, same = con.execute(_REPEATING, {"file": str(path)}).fetchall()[0]
+        if 2 * same < several:
+            report.note("Revenue differs between the rows of an order: each row's is its own.")
+            return path
+        if several:
+            report.note("Revenue repeats on the rows of an order: it is the total, counted once.")
         con.execute(_TOTALS_ONCE, {"file": str(path), "to": str(once)}).fetchall()
     path.unlink()
     return once
 
 
+_REPEATING = """
+    select count(*), count(*) filter (least = most)
+    from (
+        select min(revenue_minor) as least, max(revenue_minor) as most
+        from read_parquet($file)
+        where order_id is not null and revenue_minor is not null
+        group by message_id having count(distinct line) > 1
+    )
+"""
 _TOTALS_ONCE = """
     copy (
         with bearers as (

@@ -20,15 +20,12 @@ _DEPTH = 4
 _DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
-def columns_of(sample: bytes) -> tuple[str, ...]:
-    """The dotted names in the order in which a sample of lines brings them up."""
+def columns_of(blocks: Iterator[bytes]) -> tuple[str, ...]:
+    """The dotted names in the order in which the lines bring them up."""
     names: dict[str, None] = {}
-    for line in sample.splitlines():
-        try:
-            record = _DECODER.decode(line)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            continue
-        names.update(dict.fromkeys(_flat(record)))
+    for block in blocks:
+        for record in _decoded(block, block.split(b"\n")[:-1], 1, lambda _: None)[0]:
+            names.update(dict.fromkeys(_flat(record)))
     return tuple(names)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +35,7 @@ from thinslice.store.sources import (
 Skip = Callable[[SkippedRow], None]
 Rows = Iterator[tuple[pa.Table, NDArray[np.int64]]]
 _PARQUET_ROWS = 65_536
+_JSON_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ def _part(member: Member) -> _Part:
     start = whole.lstrip()[:1]
     if start == b"[":
         raise InputError(f"{where} is one JSON array; write one JSON object per line instead")
-    if start == b"{" and columns_of(whole):
-        return _JsonLines(member, columns_of(whole), encoding)
+    if start == b"{" and columns_of(iter([whole])):
+        return _JsonLines.of(member, encoding)
     dialect = dialect_of(whole.decode(errors="replace"))
     if dialect is None:
         raise InputError(f"{where} has no header row; export it with one")
@@ -158,6 +160,13 @@ class _JsonLines:
     member: Member
     columns: tuple[str, ...]
     encoding: str
+
+    @classmethod
+    def of(cls, member: Member, encoding: str) -> _JsonLines:
+        """Rare events bring columns of their own, so that a good many lines are looked at."""
+        with member.chunks(lambda _: None) as chunks:
+            blocks = text_blocks(chunks, encoding)
+            return cls(member, columns_of(islice(blocks, _JSON_BLOCKS)), encoding)
 
     def __str__(self) -> str:
         return "JSON lines"

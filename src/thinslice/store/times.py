@@ -55,7 +55,7 @@ class TimeReader:
     def of(cls, sample: Any, time_zone: str) -> TimeReader | None:
         """The reader for a column of which some cells are given, None if they are no times."""
         _check_zone(time_zone)
-        if pa.types.is_temporal(sample.type):
+        if _is_typed(sample.type):
             return cls("timestamps", time_zone)
         text = as_text(sample).drop_null()
         if not len(text):
@@ -84,7 +84,7 @@ class TimeReader:
 
     def read(self, values: Any) -> tuple[Micros, Mask]:
         """The times in microseconds and whether each could be read; unreadable ones are 0."""
-        if pa.types.is_temporal(values.type):
+        if _is_typed(values.type):
             time_us, good = _from_typed(values, self.time_zone)
         elif self.form in _EPOCH_US:
             time_us, good = _from_epoch(as_text(values), _EPOCH_US[self.form])
@@ -99,6 +99,10 @@ class TimeReader:
             if quick is not None:
                 return quick
         return _from_shape(text, _SHAPES[self.form], self.time_zone)
+
+
+def _is_typed(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _check_zone(time_zone: str) -> None:
