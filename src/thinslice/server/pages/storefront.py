@@ -212,7 +212,9 @@ class _Stage:
             self.card(self.product(r.product), r.reason, self.badge(r.product, everyone))
             for r in exposure.recommendations
         )
-        about = "Chosen for this visit, click by click."
+        about = (
+            "Chosen for this visit, click by click." if self.learned else "The catalogue as it is."
+        )
         return Shown("This visitor sees", self.note(exposure) or about, cards)
 
     def shown(self, title: str, exposure: Exposure, about: str = "") -> Shown:
