@@ -142,3 +142,27 @@ def test_20_kills_of_the_housekeeper_change_no_count(
     assert service.stop() == 0
     engine.log.seal()
     check(engine, acknowledged, "sealed")
+
+
+def test_a_killed_service_leaves_no_process_behind_and_loses_nothing(
+    start_service: Callable[..., Any], eventually: Any, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    control = ControlPlane(data / "control.sqlite")
+    control.add_shop(Shop("lamps", "Lamps"))
+    key = control.create_key("lamps", "write")
+    service = start_service(data, workers=2)
+    processes = [*service.workers(), service.housekeeper()]
+    answer = service.call("POST", "/v1/batch", {"batch": [view("m1")]}, key=key)
+    assert answer.status == 200
+    service.process.kill()
+    eventually(lambda: not any(is_running(pid) for pid in processes))
+    check(Engine(Settings(data=data)), {"m1"}, "after the end")
+    service.stop()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False

@@ -96,6 +96,12 @@ def test_a_key_that_lists_its_origins_is_for_these_exactly(
         assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_page_can_read_what_was_wrong_with_what_it_sent(lamps: Any) -> None:
+    headers = {"Origin": "https://lamps.example"}
+    answer = lamps.call("POST", "/v1/batch", b"x", key=lamps.bound, headers=headers)
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (400, "*")
+
+
 def test_a_secret_key_in_a_page_is_refused(lamps: Any) -> None:
     method, path, body = ROUTES["recommend"]
     headers = {"Origin": "https://lamps.example"}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -239,6 +241,15 @@ def test_poison_after_the_batch_does_not_hide_the_key() -> None:
 def test_a_body_that_is_no_batch_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(InputError):
         decode_batch(body)
+
+
+@pytest.mark.parametrize("unit", [b"[", b"{", b'"', b'\\"', b"\\", b",1", b'"a":', b" ", b"NaN "])
+@pytest.mark.parametrize("head", [b"", b'"', b'{"batch":[', b'{"batch":["'])
+def test_a_flood_of_one_sign_takes_no_time(head: bytes, unit: bytes) -> None:
+    began = time.process_time()
+    with suppress(InputError):
+        decode_batch(head + unit * (500_000 // len(unit)))
+    assert time.process_time() - began < 1
 
 
 @given(st.binary(max_size=200))

@@ -21,10 +21,11 @@ PAGE_BYTES = 64_000
 PRODUCTS_BYTES = 5_000_000
 
 _ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
-_READABLE_ELSEWHERE = {
+READABLE_ELSEWHERE = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "retry-after",
 }
+"""Lets a page of any site read what went wrong, and when to come back."""
 
 
 class Gate:
@@ -85,7 +86,7 @@ def _busy(path: str, why: str) -> Response:
     headers = {"retry-after": str(RETRY_AFTER_S), "connection": "close"}
     if path.startswith("/v1/"):
         message = f"no more is let in than can be kept in order, {why}; come back after a second"
-        return problem(503, message, headers | _READABLE_ELSEWHERE)
+        return problem(503, message, headers | READABLE_ELSEWHERE)
     text = "Too many people are here at this moment. The page comes back by itself."
     return PlainTextResponse(text, 503, headers | {"refresh": str(RETRY_AFTER_S + 2)})
 
@@ -93,7 +94,7 @@ def _busy(path: str, why: str) -> Response:
 def _too_large(path: str, limit: int) -> Response:
     headers = {"connection": "close"}
     if path.startswith("/v1/"):
-        return problem(413, _size_rule(limit), headers | _READABLE_ELSEWHERE)
+        return problem(413, _size_rule(limit), headers | READABLE_ELSEWHERE)
     return PlainTextResponse(_size_rule(limit), 413, headers)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,7 +28,7 @@ from thinslice.engine import Engine
 from thinslice.errors import ThinsliceError
 from thinslice.server.access import PageGate
 from thinslice.server.acknowledge import Acknowledger
-from thinslice.server.admission import Gate
+from thinslice.server.admission import READABLE_ELSEWHERE, Gate
 from thinslice.server.answers import answer, explain
 from thinslice.server.api import Api, Log
 from thinslice.server.keys import Keys
@@ -107,7 +107,10 @@ class Worker:
     def problem(self, request: Request, error: Exception) -> Response:
         """What went wrong, as JSON or as a page."""
         if request.scope["path"].startswith(_JSON_PATHS):
-            return explain(error)
+            response = explain(error)
+            if response.status_code not in (401, 403):
+                response.headers.update(READABLE_ELSEWHERE)
+            return response
         return self.site.problem(request, error)
 
     def _problems(self) -> list[str]:
@@ -139,11 +142,12 @@ class Worker:
 
 def end_with_parent() -> None:
     """Stop this process in order when the one that started it is gone."""
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
+        parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="watch parent", daemon=True).start()

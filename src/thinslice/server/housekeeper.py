@@ -28,7 +28,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings, parent = Settings(), os.getppid()
+    settings, parent = Settings(), int(sys.argv[1])
     directory = DataDirectory(settings.data)
     log = EventLog(directory, settings)
     lock = None
@@ -81,7 +81,9 @@ class Housekeeper(threading.Thread):
 
 
 def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "thinslice.server.housekeeper"])
+    return subprocess.Popen(
+        [sys.executable, "-m", "thinslice.server.housekeeper", str(os.getpid())]
+    )
 
 
 def _wait(stop: threading.Event, seconds: float, parent: int) -> None:

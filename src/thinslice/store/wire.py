@@ -10,8 +10,9 @@ Source of the format: Segment's "HTTP Tracking API" and "Spec: V2 Ecommerce Even
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ from thinslice.store.wire_values import (
 
 MAX_DEPTH = 8
 MAX_MESSAGE_ID = 100
+MAX_TOKENS = 100_000
+"""How far a body that is not JSON is searched for its items: a flood of brackets is given up."""
+
 LATEST_US = 5 * 60 * MICROSECONDS
 EARLIEST_US = 72 * 3600 * MICROSECONDS
 """How far a browser's clock is believed, before and after the moment of receipt."""
@@ -43,7 +47,7 @@ _ORDERS = frozenset({EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED})
 _OTHER_CALLS = frozenset({"identify", "group", "alias"})
 _LINE_FIELDS = ("product_id", "sku", "quantity", "price", "currency")
 _SUSPICIOUS = re.compile(rb"\\u0000|[0-9]{19}")
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}:,]|[^\s"\[\]{}:,]++', re.DOTALL)
 
 
 class _Envelope(msgspec.Struct, rename="camel"):
@@ -336,7 +340,7 @@ def _taken_apart(body: bytes) -> tuple[bytes, Sequence[bytes]] | None:
     key = previous = b""
     start = first = -1
     items: list[bytes] = []
-    for token in _TOKEN.finditer(body):
+    for token in islice(_TOKEN.finditer(body), MAX_TOKENS):
         text = token[0]
         if text in (b"{", b"["):
             if len(closing) == 1 and text == b"[" and key == b'"batch"' and start < 0:
@@ -356,7 +360,3 @@ def _taken_apart(body: bytes) -> tuple[bytes, Sequence[bytes]] | None:
             key = previous
         previous = text
     return None
-
-
-Reader = Callable[..., list[Event]]
-"""The shape of `events_of`, for other wire formats to come."""
