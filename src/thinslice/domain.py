@@ -19,8 +19,26 @@ if TYPE_CHECKING:
 MICROSECONDS = 1_000_000
 DAY_US = 86_400 * MICROSECONDS
 
+SESSION, ITEM_TO_ITEM, POPULAR = "session", "item_to_item", "popular"
+"""The list makers that are learned; a list of the shop's own is `list:NAME`."""
+
 INCUMBENT = "incumbent"
 """The name of the list that holds what the shop shows today."""
+
+
+def policy_name(policy: str) -> str:
+    """What the list of a list maker is called in a sentence.
+
+    >>> policy_name("session"), policy_name("list:incumbent"), policy_name("list:editors")
+    ('the session list', "today's list", 'the list “editors”')
+    """
+    known = {
+        SESSION: "the session list",
+        ITEM_TO_ITEM: "the seen-together list",
+        POPULAR: "the popular list",
+        f"list:{INCUMBENT}": "today's list",
+    }
+    return known.get(policy, f"the list “{policy.removeprefix('list:')}”")
 
 
 class EventType(StrEnum):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from thinslice.domain import (
     INCUMBENT,
     Experiment,
     Exposure,
+    Filters,
     Query,
     SessionLog,
     Shop,
     Variant,
+    policy_name,
 )
 from thinslice.errors import NotEnoughDataError, NotFoundError
 from thinslice.evaluation.offline import Evaluation, evaluate
@@ -88,22 +90,21 @@ class Engine:
             staged = stage_events(
                 source, columns, folder, currency=currency, time_zone=time_zone, progress=progress
             )
-            return self._audited(staged.path, time_zone, staged.report)
+            return self._audited(staged.path, time_zone, report=staged.report)
 
     def audit_shop(self, shop_id: str) -> Audit:
         """Look at what a shop has in the log, and keep the answer."""
         shelf = self.shelf(shop_id)
-        audit = self._audited(self.log.events(shop_id), shelf.shop.time_zone, None)
+        lists = shelf.catalog.lists().get(INCUMBENT, {})
+        audit = self._audited(
+            self.log.events(shop_id), shelf.shop.time_zone, lists_imported=len(lists)
+        )
         shelf.results.save("audit", audit.to_dict())
         return audit
 
-    def _audited(self, events: Any, time_zone: str, report: ImportReport | None) -> Audit:
-        return audit_events(
-            events,
-            gap_minutes=self.settings.session_gap_minutes,
-            time_zone=time_zone,
-            report=report,
-        )
+    def _audited(self, events: Any, time_zone: str, **known: Any) -> Audit:
+        gap_minutes = self.settings.session_gap_minutes
+        return audit_events(events, gap_minutes=gap_minutes, time_zone=time_zone, **known)
 
     # 2. What would count as success?
 
@@ -196,11 +197,17 @@ class Engine:
     # 4. Would it have worked?
 
     def evaluate(self, shop_id: str, *, n: int = 20, test_share: float = 0.2) -> Evaluation:
-        """Learn from the earlier sessions, predict the later ones, beside every rival we have."""
+        """Learn from the earlier sessions, predict the later ones, beside every rival we have.
+
+        What was learned from the earlier ones alone is kept, for the replay of the later ones.
+        """
         shelf = self.shelf(shop_id)
         split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
+        learned = learn(split.train, self.settings)
+        learned.meta["cut_us"] = split.cut_us
+        learned.publish(self.directory.held_back(shop_id))
         rivals = {
-            **learn(split.train, self.settings).recommenders,
+            **learned.recommenders,
             **self._incumbent_of_the_log(shop_id, split.cut_us),
             **shelf.list_recommenders(),
         }
@@ -220,11 +227,14 @@ class Engine:
         return judge_offline(found, self.plan(shop_id)) if found else None
 
     def replay(self, shop_id: str, index: int, policy: str = "session") -> Replay:
-        """Step through a real anonymous session as its visitor lived it."""
+        """Step through a real anonymous session, with the lists of a model that never saw it."""
         shelf = self.shelf(shop_id)
+        ranker = shelf.replay_ranker()
+        everything = Filters(in_stock=False)
 
         def recommend(seen: tuple[str, ...]) -> Exposure:
-            return self.recommend(shop_id, Query(items=seen, n=8, policy=policy))
+            query = Query(items=seen, n=8, policy=policy, filters=everything)
+            return self._exposure(shop_id, query, ranker, policy, clock_us())
 
         return replay_session(shelf.sessions_to_replay(), index, recommend)
 
@@ -241,20 +251,25 @@ class Engine:
             else None
         )
         policy = query.policy or (variant.policy if variant else "session")
-        ranker = shelf.ranker()
-        recommendations, note = ranker.rank(query, policy, now_us=now)
+        exposure = self._exposure(shop_id, query, shelf.ranker(), policy, now)
+        if experiment is None or variant is None:
+            return exposure
+        return replace(exposure, experiment=experiment.id, variant=variant.name)
+
+    def _exposure(
+        self, shop_id: str, query: Query, ranker: Ranker, policy: str, now_us: int
+    ) -> Exposure:
+        recommendations, note = ranker.rank(query, policy, now_us=now_us)
         return Exposure(
             id=uuid4().hex,
             shop=shop_id,
-            time_us=now,
+            time_us=now_us,
             visitor=query.visitor,
             session=query.session,
             placement=query.placement,
             policy=policy,
             model_version=ranker.version,
             recommendations=recommendations,
-            experiment=experiment.id if experiment and variant else None,
-            variant=variant.name if variant else None,
             note=note,
         )
 
@@ -269,29 +284,31 @@ class Engine:
         treatment: str = "session",
         question: str = "",
         placement: str = "product",
-        now_us: int | None = None,
-        known_effect: float | None = None,
     ) -> Experiment:
         """Split the visitors between two list makers from now on."""
         shelf = self.shelf(shop_id)
         shelf.ranker().check_policies(control, treatment)
+        again = " again" if treatment == control else ""
+        variants = (
+            Variant(policy_name(control), control),
+            Variant(policy_name(treatment) + again, treatment),
+        )
         experiment = Experiment(
             id=experiment_id,
             shop=shop_id,
-            question=question or f"Is {treatment} better than {control}?",
-            variants=(Variant("control", control), Variant("treatment", treatment)),
+            question=question or f"Is {policy_name(treatment)} better than {policy_name(control)}?",
+            variants=variants,
             salt=uuid4().hex,
-            started_us=now_us or clock_us(),
+            started_us=clock_us(),
             placement=placement,
-            known_effect=known_effect,
         )
         self.control.start_experiment(experiment)
         return experiment
 
-    def stop_experiment(self, shop_id: str, experiment_id: str, now_us: int | None = None) -> None:
+    def stop_experiment(self, shop_id: str, experiment_id: str) -> None:
         """Stop an experiment; from now on everyone gets the session list."""
         experiment = self.shelf(shop_id).experiment(experiment_id)
-        self.control.stop_experiment(shop_id, experiment.id, now_us or clock_us())
+        self.control.stop_experiment(shop_id, experiment.id, clock_us())
 
     def readout(self, shop_id: str, experiment_id: str) -> Readout:
         """What an experiment says about the KPI and the guardrail of the plan."""
@@ -327,6 +344,7 @@ class Engine:
         return {
             "shop": shelf.describe(),
             "plan": plan.to_dict() if plan else None,
+            "plans": [agreed.digest for agreed in self.control.plans(shop_id)],
             "audit": shelf.results.load("audit"),
             "evaluation": shelf.results.load("evaluation"),
             "offline": offline.to_dict() if (offline := self.judge_offline(shop_id)) else None,
@@ -343,7 +361,7 @@ class Shelf:
         self._engine = engine
         self.shop = shop
         self._experiments: tuple[float, list[Experiment]] = (-1e9, [])
-        self._sessions: tuple[float, SessionLog | None] = (-1e9, None)
+        self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
         self._in_force: tuple[object, ...] = (None, None, None)
 
@@ -362,6 +380,11 @@ class Shelf:
     @cached_property
     def model(self) -> CurrentBundle:
         return CurrentBundle(self._engine.directory.models(self.shop.id))
+
+    @cached_property
+    def held_back(self) -> CurrentBundle:
+        """The model of the latest evaluation, which has not seen the sessions it predicted."""
+        return CurrentBundle(self._engine.directory.held_back(self.shop.id))
 
     def ranker(self) -> Ranker:
         """The list makers in force over the catalogue in force, made anew when either changes."""
@@ -408,12 +431,27 @@ class Shelf:
         return known[experiment_id]
 
     def sessions_to_replay(self) -> SessionLog:
-        """The shop's latest sessions, as of at most ten minutes ago."""
-        looked_at, log = self._sessions
-        if log is None or time.monotonic() - looked_at > 600:
+        """Sessions that the replayed model has not learned from, as of at most ten minutes ago.
+
+        All of them before the first evaluation, which is what holds some back.
+        """
+        held_back = self.held_back.get()
+        version = held_back.version if held_back else None
+        looked_at, known_version, log = self._sessions
+        if log is None or version != known_version or time.monotonic() - looked_at > 600:
             log = self._engine.log.sessions(self.shop.id)
-            self._sessions = (time.monotonic(), log)
+            if held_back:
+                log = split_by_time(log, cut_us=held_back.meta["cut_us"]).test
+            self._sessions = (time.monotonic(), version, log)
         return log
+
+    def replay_ranker(self) -> Ranker:
+        """The list makers that learned from the earlier sessions only, where there are such."""
+        held_back = self.held_back.get()
+        if held_back is None:
+            return self.ranker()
+        makers = {**held_back.recommenders, **self.list_recommenders()}
+        return Ranker(makers, self.catalog.all(), version=held_back.version)
 
     def keep_import(self, source: Path, report: ImportReport) -> None:
         """Keep an import's report where a person can look at what was skipped and why."""

@@ -27,7 +27,15 @@ from thinslice.demo.pictures import draw_pictures
 from thinslice.demo.service import Service, free_port, running_service
 from thinslice.demo.shoppers import LIST_LENGTH
 from thinslice.demo.world import make_world, send_history
-from thinslice.domain import DAY_US, MICROSECONDS, Experiment, Query, Shop, Variant
+from thinslice.domain import (
+    DAY_US,
+    MICROSECONDS,
+    Experiment,
+    Query,
+    Shop,
+    Variant,
+    policy_name,
+)
 from thinslice.engine import Engine, clock_us
 from thinslice.errors import InputError
 from thinslice.profit.plan import Plan
@@ -225,8 +233,8 @@ def experiment_of(trial: Trial, started_us: int, truth: float | None) -> Experim
         shop=SHOP_ID,
         question=trial.question,
         variants=(
-            Variant("shown today", trial.control),
-            Variant(trial.id.replace("-", " "), trial.treatment),
+            Variant(policy_name(trial.control), trial.control),
+            Variant(f"the {trial.id.replace('-', ' ')}", trial.treatment),
         ),
         salt=f"demo {trial.id}",
         started_us=started_us,

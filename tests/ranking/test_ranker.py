@@ -103,7 +103,7 @@ def test_without_any_model_the_catalogue_itself_is_shown():
     found, note = Ranker({}, PRODUCTS).rank(Query(("lamp",), n=3), "session")
     assert ids(found) == ["bulb", "candle", "sofa"]
     assert {r.source for r in found} == {"catalogue"}
-    assert note.startswith("There is no model 'session' yet")
+    assert note.startswith("Nothing is learned from visits yet")
 
 
 def test_a_shop_with_nothing_gets_an_empty_list_and_the_next_step():

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from thinslice.domain import Verdict
+from thinslice.domain import INCUMBENT, ITEM_TO_ITEM, POPULAR, SESSION, Verdict
 from thinslice.profit.judgement import Judgement
 from thinslice.profit.plan import Plan
 
 ENOUGH_TEST_SESSIONS = 30
-CANDIDATE, POPULAR = "session", "popular"
 
 NAMES = {
-    "list:incumbent": "what the shop shows today",
-    "incumbent": "what the shop shows today",
-    "popular": "showing what is popular",
-    "item_to_item": "showing what goes with the product",
+    f"list:{INCUMBENT}": "what the shop shows today",
+    INCUMBENT: "what the shop shows today",
+    POPULAR: "showing what is popular",
+    ITEM_TO_ITEM: "showing what goes with the product",
 }
 
 
@@ -30,7 +29,7 @@ def judge_offline(evaluation: Mapping[str, Any], plan: Plan | None = None) -> Ju
     plan = plan or Plan()
     reasons = [plan.problem] if plan.problem else []
     names = [row["name"] for row in evaluation["rows"]]
-    if CANDIDATE not in names:
+    if SESSION not in names:
         return _not_worth_testing(
             "No session model was evaluated; run: thinslice evaluate", reasons
         )
@@ -52,8 +51,8 @@ def judge_offline(evaluation: Mapping[str, Any], plan: Plan | None = None) -> Ju
     found = _difference(evaluation, baseline, "MRR") or _difference(evaluation, baseline, "HitRate")
     assert found is not None  # or it would have lost
     sentence = (
-        f"Worth testing: the session list predicts better than {_named(baseline)} "
-        f"({found['metric']} {found['low']:+.3f} to {found['high']:+.3f})."
+        "Worth testing: the session list foresees what is looked at next better than "
+        f"{_named(baseline)} ({found['metric']} {found['low']:+.3f} to {found['high']:+.3f})."
     )
     reasons.append(
         "It says what visitors would have looked at, not what they would have bought; what it is "
@@ -63,7 +62,7 @@ def judge_offline(evaluation: Mapping[str, Any], plan: Plan | None = None) -> Ju
 
 
 def _baseline(plan: Plan, names: list[str]) -> tuple[str | None, str | None]:
-    wanted = "list:incumbent" if plan.baseline == "incumbent" else plan.baseline
+    wanted = f"list:{INCUMBENT}" if plan.baseline == INCUMBENT else plan.baseline
     if wanted in names:
         return wanted, None
     if POPULAR in names:
@@ -105,9 +104,9 @@ def _difference(evaluation: Mapping[str, Any], rival: str, metric: str) -> dict[
         low, estimate, high = (found[key] for key in ("low", "estimate", "high"))
         if low is None or high is None:
             continue
-        if (found["a"], found["b"]) == (CANDIDATE, rival):
+        if (found["a"], found["b"]) == (SESSION, rival):
             return {"metric": found["metric"], "low": low, "estimate": estimate, "high": high}
-        if (found["a"], found["b"]) == (rival, CANDIDATE):
+        if (found["a"], found["b"]) == (rival, SESSION):
             return {"metric": found["metric"], "low": -high, "estimate": -estimate, "high": -low}
     return None
 

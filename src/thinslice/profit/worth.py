@@ -151,7 +151,7 @@ def _headline(treatment: str, gain: Gain, currency: str, verdict: Verdict) -> st
         amount = f"loses {currency} {say(-gain.high)} to {say(-gain.low)} a year"
     else:
         amount = f"may lose {currency} {say(-gain.low)} a year or earn {say(gain.high)}, {likely}"
-    return f"Variant {treatment} {amount}: {verdict.value}."
+    return f"{treatment[:1].upper()}{treatment[1:]} {amount}: {verdict.value}."
 
 
 def _assumptions(readout: Mapping[str, Any], source: str, sessions: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""The catalogue by category, popular products first: what fills a list inside a category."""
+"""The catalogue by category, popular products first: what fills a list that is too short."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class PopularOrder:
-    """Sorts the catalogue once; then a category costs no more than its own products."""
+    """Sorts the catalogue once; then a category costs no more than its own products.
+
+    `others` are the products that nobody has looked at, those with a photo first.
+    """
 
     def __init__(self, popular: Recommender | None, products: Mapping[str, Product]) -> None:
         self._popular: dict[str, list[tuple[int, Scored]]] = {}
@@ -27,9 +30,11 @@ class PopularOrder:
             if product is not None:
                 self._popular.setdefault(product.category, []).append((place, candidate))
         known = {candidate.product for candidate in ranked}
-        for product in products.values():
-            if product.id not in known:
-                self._others.setdefault(product.category, []).append(Scored(product.id, 0.0, None))
+        unseen = [product for product in products.values() if product.id not in known]
+        unseen.sort(key=lambda product: not product.has_photo)
+        self.others = [Scored(product.id, 0.0, None) for product in unseen]
+        for product, candidate in zip(unseen, self.others, strict=True):
+            self._others.setdefault(product.category, []).append(candidate)
 
     def inside(self, category: str) -> tuple[list[Scored], list[Scored]]:
         """The products at or below a category: popular ones in order, then those never seen."""

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from thinslice.domain import INCUMBENT, Filters, Recommendation, Scored
+from thinslice.domain import (
+    INCUMBENT,
+    ITEM_TO_ITEM,
+    POPULAR,
+    SESSION,
+    Filters,
+    Recommendation,
+    Scored,
+)
 from thinslice.errors import InputError
 from thinslice.ranking.popular_order import PopularOrder
 from thinslice.ranking.rules import allowed, in_category, leaf
@@ -20,7 +28,6 @@ if TYPE_CHECKING:
     from thinslice.domain import Product, Query
     from thinslice.interfaces import Recommender
 
-SESSION, ITEM_TO_ITEM, POPULAR = "session", "item_to_item", "popular"
 LIST_PREFIX = "list:"
 
 _FIRST_LOOK = 300
@@ -91,10 +98,7 @@ class Ranker:
             if category := self._last_category(query):
                 yield IN_CATEGORY, self._popular_in(category, query)
             yield POPULAR, self._candidates(POPULAR, query, now_us)
-        if query.filters.category:
-            yield CATALOGUE, self._order().inside(query.filters.category)[1]
-        else:
-            yield CATALOGUE, (Scored(product, 0.0, None) for product in self.products)
+        yield CATALOGUE, self._rest_of_the_catalogue(query)
 
     def _candidates(self, policy: str, query: Query, now_us: int | None) -> Iterator[Scored]:
         maker = self.recommenders.get(policy)
@@ -128,6 +132,13 @@ class Ranker:
                     yield candidate
         yield from self._order().inside(category)[0]
 
+    def _rest_of_the_catalogue(self, query: Query) -> Iterator[Scored]:
+        """Products that nobody has looked at yet, those of the category at hand first."""
+        if category := query.filters.category or self._last_category(query):
+            yield from self._order().inside(category)[1]
+        if not query.filters.category:
+            yield from self._order().others
+
     def _order(self) -> PopularOrder:
         if self._popular_order is None:
             self._popular_order = PopularOrder(self.recommenders.get(POPULAR), self.products)
@@ -146,6 +157,8 @@ class Ranker:
         return allowed(product, query.filters)
 
     def _reason(self, source: str, product: str, because: str | None, query: Query) -> str:
+        if product in query.items and source in (SESSION, ITEM_TO_ITEM):
+            return "You viewed this earlier"
         if source.startswith(LIST_PREFIX) and because:
             if source == LIST_PREFIX + INCUMBENT:
                 return f"Shown beside {self._title(because)} today"
@@ -160,8 +173,6 @@ class Ranker:
             return "Popular now"
         if source == CATALOGUE:
             return "From the catalogue"
-        if product in query.items:
-            return "You viewed this earlier"
         return "Viewed in sessions like this one"
 
     def _title(self, product_id: str) -> str:
@@ -183,8 +194,9 @@ class Ranker:
         others = f"{found - wanted} of {found}" if wanted else "all"
         instead = f"{others} are popular or from the catalogue instead."
         if policy not in self.recommenders:
-            missing = "list" if policy.startswith(LIST_PREFIX) else "model"
-            return f"There is no {missing} {policy!r} yet; {instead}"
+            if policy.startswith(LIST_PREFIX):
+                return f"There is no list {policy.removeprefix(LIST_PREFIX)!r} yet; {instead}"
+            return f"Nothing is learned from visits yet; {instead}"
         if not query.items:
             return f"Nothing was viewed yet; {instead}"
         if not wanted:

@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from thinslice.domain import SESSION
 from thinslice.report.numbers import plural
-
-CANDIDATE = "session"
-"""The list maker that the report is about: the list made from the running visit."""
 
 Found = Mapping[str, Any]
 
@@ -60,7 +58,7 @@ def is_check(readout: Found) -> bool:
 
 def tries_candidate(readout: Found) -> bool:
     """Whether the treatment is the list made from the running visit."""
-    return any(v["policy"] == CANDIDATE and not v["is_control"] for v in readout["variants"])
+    return any(v["policy"] == SESSION and not v["is_control"] for v in readout["variants"])
 
 
 def agreed_late(findings: Mapping[str, Any]) -> list[str]:

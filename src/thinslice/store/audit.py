@@ -65,6 +65,7 @@ class Audit:
     products_without_price: int
     missing: dict[str, float]
     lists_shown: int
+    lists_imported: int = 0
     skipped: int = 0
     columns: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -128,9 +129,11 @@ def audit_events(
     gap_minutes: float,
     time_zone: str,
     report: ImportReport | None = None,
+    lists_imported: int = 0,
 ) -> Audit:
     """Audit staged Parquet or a table in `EVENT_SCHEMA`, in bounded memory.
 
+    `lists_imported`: for how many products it is known from elsewhere what the shop shows today.
     What the service itself recorded (lists served and seen) is left out. Raises
     NotEnoughDataError for a log without events.
     """
@@ -144,7 +147,7 @@ def audit_events(
             else:
                 con.register("rows", events)
             gap_us = round(gap_minutes * 60) * MICROSECONDS
-            return _Counted(con, gap_us, time_zone).audit(report)
+            return _Counted(con, gap_us, time_zone).audit(report, lists_imported)
 
 
 def _log(gap_us: int) -> ibis.Table:
@@ -175,7 +178,7 @@ class _Counted:
         self._zone = time_zone
         self._rows = self._one(_ROWS)["rows"]
 
-    def audit(self, report: ImportReport | None) -> Audit:
+    def audit(self, report: ImportReport | None, lists_imported: int) -> Audit:
         totals = self._one(_TOTALS)
         if not totals["events"]:
             raise NotEnoughDataError(
@@ -213,6 +216,7 @@ class _Counted:
             products_without_price=totals["products"] - totals["priced"],
             missing=self._missing(totals, orders),
             lists_shown=totals["lists_shown"],
+            lists_imported=lists_imported,
             skipped=report.skipped if report else 0,
             columns=dict(report.columns) if report else {},
             notes=list(report.notes) if report else [],

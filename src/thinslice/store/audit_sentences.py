@@ -52,6 +52,8 @@ class Counts(Protocol):
     def products_without_price(self) -> int: ...
     @property
     def lists_shown(self) -> int: ...
+    @property
+    def lists_imported(self) -> int: ...
 
 
 def can(audit: Counts) -> list[str]:
@@ -91,6 +93,11 @@ def can(audit: Counts) -> list[str]:
             f"What the shop shows today can be compared: {audit.lists_shown:,} of its lists are in "
             "the log."
         )
+    if audit.lists_imported:
+        said.append(
+            "What the shop shows today can be compared: its lists were imported for "
+            f"{audit.lists_imported:,} products."
+        )
     return said
 
 
@@ -120,7 +127,7 @@ def _learning(audit: Counts) -> list[str]:
         said.append(
             "The log covers one day, so a test on later sessions says little about other days."
         )
-    if not audit.lists_shown:
+    if not audit.lists_shown and not audit.lists_imported:
         said.append(
             "The log does not say what the shop shows beside its products today, so a comparison "
             "with it needs those lists as a file: thinslice import --incumbent LISTS.csv."

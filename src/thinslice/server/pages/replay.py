@@ -98,9 +98,9 @@ class ReplayPage:
 
     def _replay(self, shop: str, index: int, policy: str) -> Replay:
         engine: Engine = self._site.engine
-        bundle = engine.shelf(shop).model.get()
+        version = engine.shelf(shop).replay_ranker().version
         name = engine.shelf(shop).sessions_to_replay().ids[index]
-        key = (shop, name, index, policy, bundle.version if bundle else None)
+        key = (shop, name, index, policy, version)
         if key not in self._replays:
             self._replays[key] = engine.replay(shop, index, policy)
             while len(self._replays) > _KEPT:
@@ -191,7 +191,7 @@ def _card(
 
 def _learned_from(shelf: Shelf, step: Step) -> bool:
     """Whether the model has seen this visit already, and so does better here than it would."""
-    bundle = shelf.model.get()
+    bundle = shelf.held_back.get() or shelf.model.get()
     return bundle is not None and step.time_us <= int(bundle.meta["span"]["last_us"])
 
 
