@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 BATCH_EVENTS = 100
 TRUSTED_BATCH_EVENTS = 1000
-BODY_SECONDS = 30
+BODY_SECONDS = 10
 
 PREFLIGHT = {
     "access-control-allow-origin": "*",

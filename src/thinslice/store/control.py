@@ -22,7 +22,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from thinslice.domain import Experiment, Shop, Variant
-from thinslice.errors import InputError, NotFoundError, StorageError
+from thinslice.errors import BusyError, InputError, NotFoundError, StorageError, ThinsliceError
 from thinslice.store.control_tables import MIGRATIONS, migrate
 
 KeyKind = Literal["write", "secret"]
@@ -404,7 +404,11 @@ class ControlPlane:
 _KEY_COLUMNS = "shop, kind, prefix, origins, created_us, last_used_us, revoked_us"
 
 
-def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
+def _storage_error(path: Path, error: sqlite3.Error) -> ThinsliceError:
+    if "locked" in str(error):
+        return BusyError(
+            f"the control file was being written for longer than {_BUSY_S:.0f} s; try again"
+        )
     return StorageError(
         f"the control file must be readable and writable, {path} says: {error}; "
         "look at its disk and its permissions"
