@@ -107,7 +107,7 @@ def plan(
         agreed.save(file)
         say(f"Agreed: {agreed.question}")
         say(
-            f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}; kept with the shop and in {file}."
+            f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}; kept with the shop, in {file} too"
         )
         return
     if output.exists():

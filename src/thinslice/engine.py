@@ -284,6 +284,7 @@ class Engine:
         treatment: str = "session",
         question: str = "",
         placement: str = "product",
+        now_us: int | None = None,
     ) -> Experiment:
         """Split the visitors between two list makers from now on."""
         shelf = self.shelf(shop_id)
@@ -299,16 +300,16 @@ class Engine:
             question=question or f"Is {policy_name(treatment)} better than {policy_name(control)}?",
             variants=variants,
             salt=uuid4().hex,
-            started_us=clock_us(),
+            started_us=now_us or clock_us(),
             placement=placement,
         )
         self.control.start_experiment(experiment)
         return experiment
 
-    def stop_experiment(self, shop_id: str, experiment_id: str) -> None:
+    def stop_experiment(self, shop_id: str, experiment_id: str, now_us: int | None = None) -> None:
         """Stop an experiment; from now on everyone gets the session list."""
         experiment = self.shelf(shop_id).experiment(experiment_id)
-        self.control.stop_experiment(shop_id, experiment.id, clock_us())
+        self.control.stop_experiment(shop_id, experiment.id, now_us or clock_us())
 
     def readout(self, shop_id: str, experiment_id: str) -> Readout:
         """What an experiment says about the KPI and the guardrail of the plan."""
