@@ -106,9 +106,8 @@ def plan(
         agreed = engine.agree_plan(pick_shop(engine, shop), Plan.load(file))
         agreed.save(file)
         say(f"Agreed: {agreed.question}")
-        say(
-            f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}; kept with the shop, in {file} too"
-        )
+        say(f"Dated {agreed.agreed_on}, hash {agreed.digest[:12]}.")
+        say(f"It is kept with the shop, and {file} has the date and the hash now.")
         return
     if output.exists():
         raise InputError(
