@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import Interval
+from thinslice.domain import Interval, policy_name
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.intervals import jackknife_interval, ratio_interval
 from thinslice.evaluation.metrics import mrr, ndcg, popularity_percentiles, recall
@@ -118,7 +118,7 @@ class Evaluation:
         text = (
             f"In {rate.estimate:.1%} of {self.sizes['predictions']:,} steps of "
             f"{self.sizes['test_sessions']:,} later sessions, the next product was among the "
-            f"{self.n} of {mine!r} (range {rate.low:.1%} to {rate.high:.1%})."
+            f"{self.n} of {policy_name(mine)} (range {rate.low:.1%} to {rate.high:.1%})."
         )
         if not rivals:
             return text
@@ -126,7 +126,7 @@ class Evaluation:
         gap = self.difference(mine, best, "HitRate")
         reading = "more" if gap.low > 0 else "fewer" if gap.high < 0 else "no proven difference"
         return (
-            f"{text} The best other, {best!r}, had {self.value(best, 'HitRate').estimate:.1%}: "
+            f"{text} The best other, {policy_name(best)}, had {self.value(best, 'HitRate').estimate:.1%}: "
             f"{reading}, {gap.estimate * 100:+.1f} points "
             f"(range {gap.low * 100:+.1f} to {gap.high * 100:+.1f})."
         )
