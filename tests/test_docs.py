@@ -48,14 +48,14 @@ def test_every_setting_is_documented(setting: str) -> None:
     assert Settings.model_fields[setting].description
 
 
-@pytest.mark.parametrize(
-    "error", [name for name in vars(errors) if name.endswith("Error")]
-)
+@pytest.mark.parametrize("error", [name for name in vars(errors) if name.endswith("Error")])
 def test_every_error_is_drawn_in_the_tree(error: str) -> None:
     assert error in (errors.__doc__ or "")
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name
+)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"

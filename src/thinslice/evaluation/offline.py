@@ -126,9 +126,9 @@ class Evaluation:
         gap = self.difference(mine, best, "HitRate")
         reading = "more" if gap.low > 0 else "fewer" if gap.high < 0 else "no proven difference"
         return (
-            f"{text} The best other, {policy_name(best)}, had {self.value(best, 'HitRate').estimate:.1%}: "
-            f"{reading}, {gap.estimate * 100:+.1f} points "
-            f"(range {gap.low * 100:+.1f} to {gap.high * 100:+.1f})."
+            f"{text} The best other, {policy_name(best)}, "
+            f"had {self.value(best, 'HitRate').estimate:.1%}: {reading}, "
+            f"{gap.estimate * 100:+.1f} points (range {gap.low * 100:+.1f} to {gap.high * 100:+.1f})."
         )
 
     def to_dict(self) -> dict[str, Any]:
