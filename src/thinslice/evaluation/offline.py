@@ -128,7 +128,8 @@ class Evaluation:
         return (
             f"{text} The best other, {policy_name(best)}, "
             f"had {self.value(best, 'HitRate').estimate:.1%}: {reading}, "
-            f"{gap.estimate * 100:+.1f} points (range {gap.low * 100:+.1f} to {gap.high * 100:+.1f})."
+            f"{gap.estimate * 100:+.1f} points "
+            f"(range {gap.low * 100:+.1f} to {gap.high * 100:+.1f})."
         )
 
     def to_dict(self) -> dict[str, Any]:
