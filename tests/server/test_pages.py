@@ -17,8 +17,9 @@ from thinslice.domain import Event, EventType, Experiment, Product, Shop, Varian
 from thinslice.engine import Engine
 from thinslice.profit.plan import Plan
 from thinslice.server.access import Pass, Viewer
-from thinslice.server.pages import Site
 from thinslice.server.pages.findings import Kept
+from thinslice.server.pages.routes import routes
+from thinslice.server.pages.site import Site
 from thinslice.store.control import Visit
 
 MINUTE_US = 60_000_000
@@ -80,7 +81,7 @@ def ask(
     async def send(message: dict) -> None:
         sent.append(message)
 
-    asyncio.run(Starlette(routes=site.routes())(scope, receive, send))
+    asyncio.run(Starlette(routes=routes(site))(scope, receive, send))
     content = b"".join(m.get("body", b"") for m in sent[1:])
     return Page(
         sent[0]["status"],

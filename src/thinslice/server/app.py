@@ -32,7 +32,8 @@ from thinslice.server.admission import READABLE_ELSEWHERE, Gate
 from thinslice.server.answers import answer, explain
 from thinslice.server.api import Api, Log
 from thinslice.server.keys import Keys
-from thinslice.server.pages import Site
+from thinslice.server.pages.routes import routes
+from thinslice.server.pages.site import Site
 from thinslice.server.visits import NoteVisits, VisitBook
 
 DISK_FLOOR_BYTES = 100_000_000
@@ -64,7 +65,7 @@ class Worker:
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
                 *api.routes(),
-                *self.site.routes(),
+                *routes(self.site),
             ],
             lifespan=self.lifespan,
             exception_handlers={

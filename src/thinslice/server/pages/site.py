@@ -1,39 +1,32 @@
-"""The pages of all shops: their addresses, their templates and what every one of them shows."""
+"""What every page shows: the engine behind the pages, and the templates in front of it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import HTMLResponse, Response
 
 from thinslice.errors import ThinsliceError
 from thinslice.report.page import environment as report_environment
 from thinslice.server.access import viewer_of
 from thinslice.server.pages import files, problems, words
-from thinslice.server.pages.feedback import FeedbackPage
-from thinslice.server.pages.findings import FindingPages
-from thinslice.server.pages.photos import photo
-from thinslice.server.pages.replay import ReplayPage
-from thinslice.server.pages.share import SharePage
-from thinslice.server.pages.start import STEPS, all_shops, path_of
-from thinslice.server.pages.storefront import Storefront
 
 if TYPE_CHECKING:
     from thinslice.domain import Shop
     from thinslice.engine import Engine
 
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def routes(engine: Engine) -> list[BaseRoute]:
-    """Every page; `/static` holds the style and the few lines of script, which are no secret."""
-    return Site(engine).routes()
+STEPS = (
+    ("audit", "Do we have the data?", "The data"),
+    ("plan", "What would count as success?", "The plan"),
+    ("learned", "What can be learned from it?", "Learning"),
+    ("evaluate", "Would it have worked?", "Looking back"),
+    ("shop", "What does a visitor see?", "Try it"),
+    ("readout", "Did it work, and did it hurt anything?", "Experiments"),
+    ("report", "What is it worth?", "The report"),
+)
+"""The path: the page of each step, its question, and its name where there is little room."""
 
 
 class Site:
@@ -42,50 +35,6 @@ class Site:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.templates = environment()
-
-    def routes(self) -> list[BaseRoute]:
-        findings, feedback, share = FindingPages(self), FeedbackPage(self), SharePage(self)
-        pages: dict[str, Handler] = {
-            "": self.start,
-            "shop": Storefront(self),
-            "replay": ReplayPage(self),
-            "audit": findings.audit,
-            "plan": findings.plan,
-            "evaluate": findings.evaluate,
-            "readout": findings.readout,
-            "report": findings.report,
-            "feedback": feedback.read,
-            "share": share.show,
-        }
-        return [
-            Route("/", self._told(self.shops)),
-            Route("/static/{name}", files.static),
-            Route("/{shop}", self._told(self.with_slash)),
-            *(Route(f"/{{shop}}/{name}", self._told(page)) for name, page in pages.items()),
-            Route("/{shop}/feedback", self._told(feedback.keep), methods=["POST"]),
-            Route("/{shop}/share", self._told(share.make), methods=["POST"]),
-            Route("/{shop}/audit", self._told(findings.look_again), methods=["POST"]),
-            Route("/{shop}/photos/{product:path}", self._told(self.photo)),
-        ]
-
-    async def shops(self, request: Request) -> Response:
-        """The shops that this visitor may see; the only one is opened."""
-        viewer = viewer_of(request)
-        seen = [shop for shop in self.engine.control.shops() if viewer.sees(shop.id)]
-        if len(seen) == 1:
-            return RedirectResponse(f"/{seen[0].id}/", 303)
-        return self.page(request, "shops.html", **all_shops(self.engine, seen))
-
-    async def start(self, request: Request) -> Response:
-        values = await asyncio.to_thread(path_of, self.engine, _shop_id(request))
-        return self.page(request, "start.html", **values)
-
-    async def photo(self, request: Request) -> Response:
-        return photo(self.engine.shelf(_shop_id(request)), request)
-
-    async def with_slash(self, request: Request) -> Response:
-        self.engine.shelf(_shop_id(request))
-        return RedirectResponse(f"/{_shop_id(request)}/", 308)
 
     def page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
         """One page of a shop, or of none."""
@@ -134,17 +83,6 @@ class Site:
         except ThinsliceError:
             return None
 
-    def _told(self, page: Handler) -> Handler:
-        """The page, or the page that says what went wrong with it."""
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await page(request)
-            except (ThinsliceError, HTTPException) as error:
-                return self.problem(request, error)
-
-        return answer
-
 
 def environment() -> Environment:
     """The templates: those of the pages, and those that they share with the report."""
@@ -173,7 +111,3 @@ def footer(home: str, may_share: bool) -> list[dict[str, str]]:
         {"label": "What people said", "href": f"{home}feedback"},
         *share,
     ]
-
-
-def _shop_id(request: Request) -> str:
-    return str(request.path_params["shop"])

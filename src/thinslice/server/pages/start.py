@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
 from thinslice.domain import INCUMBENT, Shop
 from thinslice.report.numbers import capital, day, plural, prose
+from thinslice.server.access import viewer_of
 from thinslice.server.pages.findings import read_out_headline
+from thinslice.server.pages.site import STEPS
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine, Shelf
+    from thinslice.server.pages.site import Site
 
 _LATEST = 500
 """Visits of pages that the first page looks back at."""
-STEPS = (
-    ("audit", "Do we have the data?", "The data"),
-    ("plan", "What would count as success?", "The plan"),
-    ("learned", "What can be learned from it?", "Learning"),
-    ("evaluate", "Would it have worked?", "Looking back"),
-    ("shop", "What does a visitor see?", "Try it"),
-    ("readout", "Did it work, and did it hurt anything?", "Experiments"),
-    ("report", "What is it worth?", "The report"),
-)
-"""The path: the page of each step, its question, and its name where there is little room."""
+
+
+class StartPage:
+    """The way in: the shops that a person may see, and the first page of each."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def shops(self, request: Request) -> Response:
+        """The shops that this visitor may see; the only one is opened."""
+        engine, viewer = self._site.engine, viewer_of(request)
+        seen = [shop for shop in engine.control.shops() if viewer.sees(shop.id)]
+        if len(seen) == 1:
+            return RedirectResponse(f"/{seen[0].id}/", 303)
+        return self._site.page(request, "shops.html", **all_shops(engine, seen))
+
+    async def steps(self, request: Request) -> Response:
+        """Where one shop stands on the path."""
+        values = await asyncio.to_thread(
+            path_of, self._site.engine, str(request.path_params["shop"])
+        )
+        return self._site.page(request, "start.html", **values)
 
 
 @dataclass(frozen=True, slots=True)

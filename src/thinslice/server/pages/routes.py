@@ -1,0 +1,77 @@
+"""Which address shows which page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from thinslice.errors import ThinsliceError
+from thinslice.server.pages import files
+from thinslice.server.pages.feedback import FeedbackPage
+from thinslice.server.pages.findings import FindingPages
+from thinslice.server.pages.photos import photo
+from thinslice.server.pages.replay import ReplayPage
+from thinslice.server.pages.share import SharePage
+from thinslice.server.pages.site import Site
+from thinslice.server.pages.start import StartPage
+from thinslice.server.pages.storefront import Storefront
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """Every page; `/static` holds the style and the few lines of script, which are no secret."""
+    start, findings = StartPage(site), FindingPages(site)
+    feedback, share = FeedbackPage(site), SharePage(site)
+
+    async def with_slash(request: Request) -> Response:
+        shop = site.engine.shelf(str(request.path_params["shop"])).shop
+        return RedirectResponse(f"/{shop.id}/", 308)
+
+    async def photo_of(request: Request) -> Response:
+        return photo(site.engine.shelf(str(request.path_params["shop"])), request)
+
+    pages: dict[str, Handler] = {
+        "": start.steps,
+        "shop": Storefront(site),
+        "replay": ReplayPage(site),
+        "audit": findings.audit,
+        "plan": findings.plan,
+        "evaluate": findings.evaluate,
+        "readout": findings.readout,
+        "report": findings.report,
+        "feedback": feedback.read,
+        "share": share.show,
+    }
+    forms: dict[str, Handler] = {
+        "feedback": feedback.keep,
+        "share": share.make,
+        "audit": findings.look_again,
+    }
+    return [
+        Route("/", _told(site, start.shops)),
+        Route("/static/{name}", files.static),
+        Route("/{shop}", _told(site, with_slash)),
+        *(Route(f"/{{shop}}/{name}", _told(site, page)) for name, page in pages.items()),
+        *(
+            Route(f"/{{shop}}/{name}", _told(site, form), methods=["POST"])
+            for name, form in forms.items()
+        ),
+        Route("/{shop}/photos/{product:path}", _told(site, photo_of)),
+    ]
+
+
+def _told(site: Site, page: Handler) -> Handler:
+    """The page, or the page that says what went wrong with it."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await page(request)
+        except (ThinsliceError, HTTPException) as error:
+            return site.problem(request, error)
+
+    return answer
