@@ -144,6 +144,26 @@ def test_20_kills_of_the_housekeeper_change_no_count(
     check(engine, acknowledged, "sealed")
 
 
+def test_workers_killed_while_they_start_are_replaced_within_seconds(
+    start_service: Callable[..., Any], eventually: Any, tmp_path: Path
+) -> None:
+    service = start_service(tmp_path / "data", workers=2)
+    killed: set[int] = set()
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        for pid in set(service.workers()) - killed:
+            time.sleep(random.uniform(0, 1))
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.05)
+    print(f"\n{len(killed)} workers killed while they started")
+    assert len(killed) >= 15
+    began = time.monotonic()
+    assert service.call("GET", "/readyz").status == 200
+    print(f"answered {time.monotonic() - began:.1f} s after the last")
+    assert service.stop() == 0
+
+
 def test_a_killed_service_leaves_no_process_behind_and_loses_nothing(
     start_service: Callable[..., Any], eventually: Any, tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +135,21 @@ def test_the_settings_reach_the_workers(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name, value in environment(given).items():
         monkeypatch.setenv(name, value)
     assert Settings() == given
+
+
+def test_workers_that_cannot_start_end_the_service_with_a_reason(tmp_path: Path) -> None:
+    program = (
+        "from thinslice.config import Settings\n"
+        "from thinslice.server import service\n"
+        "service.APP = 'thinslice.server.app:no_such_app'\n"
+        "service.serve(Settings(port=0, workers=2))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"THINSLICE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode != 0
+    assert "the workers must be able to start" in ended.stderr

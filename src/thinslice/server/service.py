@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from thinslice.config import Settings
-from thinslice.errors import InputError
+from thinslice.errors import InputError, StorageError
 from thinslice.server.housekeeper import Housekeeper
 from thinslice.server.share import bracketed
 from thinslice.server.share import share as share_link
+from thinslice.server.supervisor import Supervisor
 
 APP = "thinslice.server.app:create_app"
 DRAIN_SECONDS = 20
@@ -57,10 +57,16 @@ def serve(
         target=_tell_when_ready, args=(settings, address, share, say, ready), daemon=True
     ).start()
     try:
-        _supervisor(settings, listening).run()
+        supervisor = _supervisor(settings, listening)
+        supervisor.run()
     finally:
         housekeeper.close()
         listening.close()
+    if supervisor.failed:
+        raise StorageError(
+            f"the workers must be able to start over {settings.data}, and could not; "
+            "what they printed above says why"
+        )
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -72,8 +78,8 @@ def environment(settings: Settings) -> dict[str, str]:
     return {f"THINSLICE_{name.upper()}": str(value) for name, value in shown.items()}
 
 
-def _supervisor(settings: Settings, listening: socket.socket) -> Multiprocess:
-    """Uvicorn's: starts the workers on one listening socket, and replaces one that dies.
+def _supervisor(settings: Settings, listening: socket.socket) -> Supervisor:
+    """Starts the workers on one listening socket, and replaces one that dies.
 
     Forwarding headers are not believed: they would let anyone pass for this computer.
     """
@@ -90,9 +96,8 @@ def _supervisor(settings: Settings, listening: socket.socket) -> Multiprocess:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_worker_healthcheck=30,
     )
-    return Multiprocess(config, [listening])
+    return Supervisor(config, [listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
