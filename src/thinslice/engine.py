@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from thinslice.config import Settings
 from thinslice.domain import (
+    DAY_US,
     INCUMBENT,
     Experiment,
     Exposure,
@@ -318,7 +319,10 @@ class Engine:
         readout = read_out(
             experiment,
             self.log.sessionised(
-                shop_id, since_us=experiment.started_us, until_us=experiment.stopped_us
+                # A day more, so that sessions which were running at the start are whole.
+                shop_id,
+                since_us=experiment.started_us - DAY_US,
+                until_us=experiment.stopped_us,
             ),
             plan=(self.plan(shop_id) or Plan()).terms(),
             currency=shelf.shop.currency,
