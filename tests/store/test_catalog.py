@@ -141,3 +141,18 @@ def test_the_file_uses_the_rollback_journal(catalog: ShopCatalog) -> None:
     connection = sqlite3.connect(catalog.path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+def test_several_changes_are_one_step_and_unknown_ids_are_named(tmp_path: Path) -> None:
+    catalog = ShopCatalog(tmp_path / "shop.sqlite", "EUR")
+    catalog.upsert([Product("a", "A", price_minor=100), Product("b", "B", stock=3)])
+
+    unknown = catalog.patch_all(
+        [("a", {"price_minor": 90}), ("gone", {"stock": 1}), ("b", {"stock": 0})]
+    )
+
+    assert unknown == ["gone"]
+    assert (catalog.get("a"), catalog.get("b")) == (
+        Product("a", "A", price_minor=90),
+        Product("b", "B", stock=0),
+    )

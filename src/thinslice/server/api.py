@@ -152,11 +152,7 @@ class Api:
         currency = caller.shop.currency
         changes = [(c.product_id, _changes(c, currency)) for c in body.products]
         catalog = self._engine.shelf(caller.shop.id).catalog
-
-        def change_all() -> list[str]:
-            return [id_ for id_, fields in changes if not catalog.patch(id_, **fields)]
-
-        unknown = await run_in_threadpool(change_all)
+        unknown = await run_in_threadpool(catalog.patch_all, changes)
         return answer(ProductsAnswer(len(changes) - len(unknown), unknown))
 
     async def product(self, request: Request) -> Response:

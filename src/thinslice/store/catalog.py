@@ -106,19 +106,21 @@ class ShopCatalog:
 
     def patch(self, product_id: str, **changes: Any) -> bool:
         """Change some fields of a product, say `stock=0`; False where there is no such product."""
-        unknown = changes.keys() - _CHANGEABLE
-        if unknown:
-            raise InputError(
-                f"a product's changeable fields are {', '.join(sorted(_CHANGEABLE))}; got "
-                f"{', '.join(sorted(unknown))}; leave it out or correct its name"
-            )
+        return not self.patch_all([(product_id, changes)])
+
+    def patch_all(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+        """Change some fields of several products at once; return the ids that are not known."""
+        changes, unknown = list(changes), []
+        for _, changed in changes:
+            _check_changeable(changed)
         with self._writing() as (connection, revision):
-            product = _product(connection, product_id)
-            if product is None:
-                return False
-            changed = replace(product, **changes)
-            connection.execute(_UPSERT, (*_row(changed), revision))
-            return True
+            for product_id, changed in changes:
+                product = _product(connection, product_id)
+                if product is None:
+                    unknown.append(product_id)
+                else:
+                    connection.execute(_UPSERT, (*_row(replace(product, **changed)), revision))
+        return unknown
 
     def hide(self, product_id: str) -> bool:
         """Keep a product but never show it; False where there is no such product."""
@@ -298,3 +300,12 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("stock", lambda v: v is None or _whole(v), "a whole number"),
     *((n, lambda v: isinstance(v, bool), "true or false") for n in ("has_photo", "hidden")),
 )
+
+
+def _check_changeable(changed: Mapping[str, Any]) -> None:
+    unknown = changed.keys() - _CHANGEABLE
+    if unknown:
+        raise InputError(
+            f"a product's changeable fields are {', '.join(sorted(_CHANGEABLE))}; got "
+            f"{', '.join(sorted(unknown))}; leave it out or correct its name"
+        )
