@@ -202,6 +202,14 @@ POISON: dict[str, tuple[bytes, str]] = {
     ),
     "half a quantity": (json.dumps(track(product_id="p", quantity=0.5)).encode(), "whole number"),
     "an endless quantity": (json.dumps(track(product_id="p", quantity="1e9")).encode(), "whole"),
+    "a quantity of a million digits": (
+        json.dumps(track(product_id="p", quantity="1e9999999")).encode(),
+        "whole",
+    ),
+    "an order dearer than 64 bits hold": (
+        json.dumps(track("Order Completed", product_id="p", price=1e15, quantity=10**6)).encode(),
+        "total",
+    ),
     "a number of 5000 digits": (
         json.dumps(track(product_id="p")).encode().replace(b'"p"', b'"p","n":' + b"9" * 4000),
         "64 bits",

@@ -29,6 +29,7 @@ from thinslice.store.wire_values import (
     quantity_of,
     text_of,
     to_us,
+    total_of,
 )
 
 MAX_DEPTH = 8
@@ -204,7 +205,7 @@ def _order_lines(shared: dict[str, Any], properties: dict[str, Any], currency: s
         raise broken("products is a list of objects", products)
     lines = [_touched(dict(p), currency) for p in products] or [_touched({}, currency)]
     if revenue is None and all(line["price_minor"] is not None for line in lines):
-        revenue = sum(line["price_minor"] * (line["quantity"] or 1) for line in lines)
+        revenue = total_of([line["price_minor"] * (line["quantity"] or 1) for line in lines])
     rest = _rest(properties)
     return [
         Event(

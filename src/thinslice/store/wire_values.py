@@ -13,6 +13,7 @@ from thinslice.errors import EventError
 MAX_TEXT = 200
 
 _LARGEST = 10**15
+_LARGEST_TOTAL = _LARGEST * 1000
 _YEAR_2000_US = 946_684_800 * MICROSECONDS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def quantity_of(value: Any) -> int | None:
     number = _number(value, "quantity")
     if number is None:
         return None
-    if number != int(number) or not 1 <= number <= 1_000_000:
+    if not 1 <= number <= 1_000_000 or number != int(number):
         raise broken("quantity is a whole number, at least 1", value)
     return int(number)
 
@@ -75,6 +76,14 @@ def minor_of(value: Any, name: str, currency: str) -> int | None:
     if number > _LARGEST:
         raise broken(f"{name} is an amount of money that exists", value)
     return int(number.scaleb(minor_digits(currency)).to_integral_value(ROUND_HALF_UP))
+
+
+def total_of(amounts_minor: list[int]) -> int:
+    """The sum of amounts, as long as it is one that 64 bits hold."""
+    total = sum(amounts_minor)
+    if total > _LARGEST_TOTAL:
+        raise broken("an order's total is an amount of money that exists", total)
+    return total
 
 
 def text_of(value: str, name: str, longest: int) -> str:
