@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +209,13 @@ def test_columns_without_a_name_or_with_the_same_one_can_be_told_apart(tmp_path:
     )
 
 
+def test_many_columns_of_one_name_take_no_time(tmp_path: Path) -> None:
+    began = time.process_time()
+    columns = open_table(_file(tmp_path, b"a," * 20_000 + b"a\n")).columns
+    assert (columns[0], columns[-1], len(set(columns))) == ("a", "a (20001)", 20_001)
+    assert time.process_time() - began < 2
+
+
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     path = _file(tmp_path, b"id,title")
     assert open_table(path).sample(5).to_pydict() == {"id": [], "title": []}
@@ -224,6 +232,7 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
         (b"PK\x03\x04cut off", "not a complete zip"),
         (b"PAR1 nothing", "not a complete Parquet"),
         (b'[{"a": 1}]', "one JSON object per line"),
+        (b"x" * 200_000 + b"\n1\n", "header"),
         ("id\n1\n".encode("utf-32"), "UTF-32"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,10 @@ def dialect_of(sample: str) -> Dialect | None:
         return None
     delimiter = max(_DELIMITERS, key=lambda d: _evenness(lines[start : start + 200], d))
     reader = csv.reader(lines[start:], delimiter=delimiter)
-    header = next(reader)
+    try:
+        header = next(reader)
+    except csv.Error:  # a name longer than any name is
+        return None
     return Dialect(delimiter, _distinct(header), start + reader.line_num, start + 1)
 
 
@@ -81,7 +85,9 @@ def without_undecodable(
 
 def _evenness(lines: list[str], delimiter: str) -> tuple[float, int]:
     """How many lines have as many fields as the header, which must have two at least."""
-    counts = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    counts: list[int] = []
+    with suppress(csv.Error):  # a cell that is too long to look at ends the look
+        counts.extend(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
     if not counts or counts[0] < 2:
         return 0.0, 0
     return sum(c == counts[0] for c in counts) / len(counts), counts[0]
@@ -89,14 +95,13 @@ def _evenness(lines: list[str], delimiter: str) -> tuple[float, int]:
 
 def _distinct(header: list[str]) -> tuple[str, ...]:
     """Every column has a name and no two share one."""
-    names: list[str] = []
+    names: dict[str, int] = {}
     for i, cell in enumerate(header):
         name = base = cell.strip() or f"column {i + 1}"
-        count = 1
         while name in names:
-            count += 1
-            name = f"{base} ({count})"
-        names.append(name)
+            names[base] += 1
+            name = f"{base} ({names[base]})"
+        names[name] = 1
     return tuple(names)
 
 

@@ -158,21 +158,24 @@ def _micros(array: pa.Array) -> tuple[Micros, Mask]:
 
 
 def _from_epoch(text: pa.Array, per_us: float) -> tuple[Micros, Mask]:
-    if per_us <= 1.0:  # too many digits for a float
-        whole = _whole_numbers(text)
-        if whole is not None:
-            time_us, good = _micros(whole)
-            return time_us // round(1 / per_us), good
     numbers, _ = AmountReader().read(text)
-    good = np.isfinite(numbers) & (np.abs(numbers) < 1e19)
-    return np.rint(np.where(good, numbers, 0) * per_us).astype(np.int64), good
+    with np.errstate(over="ignore"):
+        floats_us = numbers * per_us
+    good = (floats_us >= EARLIEST_US) & (floats_us < LATEST_US)  # others may exceed 64 bits
+    time_us = np.rint(np.where(good, floats_us, 0)).astype(np.int64)
+    if per_us <= 1.0:  # too many digits for a float
+        whole, found = _micros(_whole_numbers(text))
+        time_us = np.where(found, whole // round(1 / per_us), time_us)
+    return time_us, good
 
 
-def _whole_numbers(text: pa.Array) -> pa.Array | None:
+def _whole_numbers(text: pa.Array) -> pa.Array:
+    """The whole numbers of 64 bits, null for all that is anything else."""
     try:
         return text.cast(pa.int64())
     except pa.ArrowInvalid:
-        return None
+        whole = pc.match_substring_regex(text, r"^[0-8]?\d{1,18}$")
+        return pc.if_else(whole, text, pa.scalar(None, pa.string())).cast(pa.int64())
 
 
 def _from_clean_iso(text: pa.Array, time_zone: str) -> tuple[Micros, Mask] | None:
