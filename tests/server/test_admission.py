@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from starlette.exceptions import HTTPException
+import pytest
+from starlette.requests import Request
 
 from thinslice.config import Settings
+from thinslice.server import admission
 from thinslice.server.admission import Gate
 
 SETTINGS = Settings(max_in_flight=2, max_waiting_events=10, max_batch_bytes=100)
@@ -30,7 +32,9 @@ class Asked:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def call(gate: Gate, path: str, *chunks: bytes, headers: Any = ()) -> tuple[int, Any, bool]:
+async def call(
+    gate: Gate, path: str, *chunks: bytes, headers: Any = (), stalls: bool = False
+) -> tuple[int, Any, bool]:
     """(status, headers, whether the body was asked for)"""
     sent: list[Any] = []
     waiting = [{"type": "http.request", "body": c, "more_body": True} for c in chunks]
@@ -40,6 +44,8 @@ async def call(gate: Gate, path: str, *chunks: bytes, headers: Any = ()) -> tupl
     async def receive() -> Any:
         nonlocal asked
         asked = True
+        if stalls and len(waiting) == 1:
+            await asyncio.sleep(3600)
         return waiting.pop(0)
 
     async def send(message: Any) -> None:
@@ -113,12 +119,43 @@ def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
         app.go_on.set()
         gate = Gate(app, SETTINGS, lambda: 0)
         assert (await call(gate, "/v1/batch", b"x" * 60, b"x" * 40))[0] == 200
-        try:
-            await call(gate, "/v1/batch", b"x" * 60, b"x" * 41)
-        except HTTPException as error:
-            assert error.status_code == 413
-        else:
-            raise AssertionError("101 bytes were read")
+        assert (await call(gate, "/v1/batch", b"x" * 60, b"x" * 41))[0] == 413
         assert gate.in_flight == 0
+
+    asyncio.run(story())
+
+
+def test_a_body_that_does_not_come_lets_the_next_one_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "BODY_SECONDS", 0.05)
+
+    async def story() -> None:
+        app = Asked()
+        app.go_on.set()
+        gate = Gate(app, SETTINGS, lambda: 0)
+        slow = [call(gate, path, b"x", stalls=True) for path in ("/sign-in", "/v1/batch")]
+        assert [status for status, _, _ in await asyncio.gather(*slow)] == [408, 408]
+        assert gate.in_flight == 0
+        assert (await call(gate, "/lamps/shop"))[0] == 200
+
+    asyncio.run(story())
+
+
+def test_one_who_leaves_while_sending_is_no_error() -> None:
+    async def story() -> None:
+        async def left(scope: Any, receive: Any, send: Any) -> None:
+            await Request(scope, receive).body()
+
+        gate = Gate(left, SETTINGS, lambda: 0)
+        scope = {"type": "http", "path": "/v1/batch", "method": "POST", "headers": []}
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await gate(scope, receive, send)
+        assert (sent, gate.in_flight) == ([], 0)
 
     asyncio.run(story())

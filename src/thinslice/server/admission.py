@@ -1,15 +1,18 @@
 """The door: more work than can be kept in order is answered 503 before its body is read.
 
 Counted per worker: requests that are being answered, and event lines that wait for a commit.
-What was let in is served. A body is cut off at the size its address allows.
+What was let in is served. A body is cut off at the size its address allows, and one that does not
+arrive in time makes room for the next.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +22,7 @@ from thinslice.server.answers import problem
 RETRY_AFTER_S = 1
 PAGE_BYTES = 64_000
 PRODUCTS_BYTES = 5_000_000
+BODY_SECONDS = 10
 
 _ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
 READABLE_ELSEWHERE = {
@@ -48,6 +52,10 @@ class Gate:
         self.in_flight += 1
         try:
             await self._app(scope, _limited(receive, self._limit(scope["path"])), send)
+        except HTTPException as error:  # a body was refused before the application began to answer
+            await _refused(scope["path"], error)(scope, receive, send)
+        except ClientDisconnect:
+            pass  # they left while they were sending: nobody is there to be told anything
         finally:
             self.in_flight -= 1
 
@@ -69,11 +77,21 @@ class Gate:
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    taken = 0
+    """What gives the body piece by piece; HTTPException 413 or 408 for one too large or slow."""
+    taken, more = 0, True
+    until = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def limited() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, more
+        if not more:  # what comes now is the end of the connection, whenever that is
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as error:
+            rule = f"a body arrives within {BODY_SECONDS} seconds; send it again"
+            raise HTTPException(408, rule, {"connection": "close"}) from error
+        more = message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > limit:
             raise HTTPException(413, _size_rule(limit), {"connection": "close"})
@@ -92,10 +110,14 @@ def _busy(path: str, why: str) -> Response:
 
 
 def _too_large(path: str, limit: int) -> Response:
-    headers = {"connection": "close"}
+    return _refused(path, HTTPException(413, _size_rule(limit), {"connection": "close"}))
+
+
+def _refused(path: str, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
     if path.startswith("/v1/"):
-        return problem(413, _size_rule(limit), headers | READABLE_ELSEWHERE)
-    return PlainTextResponse(_size_rule(limit), 413, headers)
+        return problem(error.status_code, error.detail, headers | READABLE_ELSEWHERE)
+    return PlainTextResponse(error.detail, error.status_code, headers)
 
 
 def _size_rule(limit: int) -> str:
