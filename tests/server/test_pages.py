@@ -315,7 +315,14 @@ def test_feedback_is_kept_with_the_address_and_thanked_for(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["https://evil.example/", "//evil.example/small/", "/other/shop", "/small\\..\\x", ""],
+    [
+        "https://evil.example/",
+        "//evil.example/small/",
+        "/other/shop",
+        "/small\\..\\x",
+        "",
+        "//[/small/",
+    ],
 )
 def test_feedback_leads_back_to_a_page_of_this_shop_only(site: Site, address: str) -> None:
     answer = ask(site, "/small/feedback", form={"right": "yes", "address": address})

@@ -169,7 +169,10 @@ def own_address(shop: str, address: str) -> str:
     ('/nord/shop?trail=a', '/nord/')
     """
     home = f"/{quote(shop, safe='')}/"
-    parts = urlsplit(address.split("#")[0][:2000])
+    try:
+        parts = urlsplit(address.split("#")[0][:2000])
+    except ValueError:  # half an IPv6 address
+        return home
     ours = not parts.scheme and not parts.netloc and parts.path.startswith(home)
     if not ours or "\\" in address or any(ord(c) < 33 for c in address):
         return home
