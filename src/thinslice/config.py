@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     seal_seconds: float = Field(
         default=30, gt=0, description="Pause between two rounds of sealing."
     )
+    day_max_segments: int = Field(
+        default=8,
+        ge=1,
+        description="Segments of a day that is over, above which they are merged into one.",
+    )
 
     # learning
     session_max_products: int = Field(

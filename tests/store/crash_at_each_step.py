@@ -1,9 +1,11 @@
 """Kills a process before each change it makes to the file system, and looks at what is left.
 
-    python crash_at_each_step.py seal|adopt FOLDER STRIDE
+    python crash_at_each_step.py FOLDER STRIDE ACTION...
 
-Every STRIDEth step; prints how many steps there were at least. A copy of the same data is used for
-every step. All work is done in forked children, so that this process never holds a thread or a
+where an action is seal, adopt or merge. Every STRIDEth step; prints for each action how many steps
+there were at least. A copy of the same data is used for every step.
+
+All work is done in forked children, so that this process never holds a thread or a
 connection.
 """
 
@@ -13,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,7 @@ import pyarrow.parquet as pq
 
 from thinslice.config import Settings
 from thinslice.domain import DAY_US, Event
+from thinslice.store import sealing
 from thinslice.store.directory import DataDirectory
 from thinslice.store.event_log import EventLog
 from thinslice.store.schema import to_table
@@ -52,6 +56,7 @@ def prepare(folder: Path) -> None:
     log.close()
     log.append("lamps", lines(15, 40))
     pq.write_table(to_table(lines(STAGED.start, STAGED.stop)), folder / "staged.parquet")
+    pq.write_table(to_table(lines(0, 40)), folder / "known.parquet")
     os._exit(0)  # without handing over
 
 
@@ -64,9 +69,21 @@ def adopt(folder: Path) -> None:
     open_log(folder).adopt("lamps", folder / "staged.parquet")
 
 
+def merge(folder: Path) -> None:
+    """Two rounds: the first merges the segments of each day, the second deletes its parts."""
+    for _ in range(2):
+        report = sealing.seal(
+            DataDirectory(folder), keep_s=60, day_max_segments=1, now_s=time.time() + 120
+        )
+        assert not report.problems, report.problems
+
+
 def check(folder: Path, action: Callable[[Path], None]) -> None:
     """Each line once, nothing lost; and the same again ends as if nothing had been killed."""
     check_lines(folder, action is adopt)
+    if action is merge:
+        assert open_log(folder).adopt("lamps", folder / "known.parquet") == 0
+        check_lines(folder, False)
     action(folder)
     seal(folder)
     check_end(folder, action)
@@ -89,6 +106,8 @@ def check_end(folder: Path, action: Callable[[Path], None]) -> None:
     stems = {path.name.partition(".")[0] for path in folder.rglob("day=*/*.parquet")}
     prints = {path.name.partition(".")[0] for path in folder.rglob("day=*/*.npy")}
     assert stems == prints, "fingerprints without a segment are left"
+    if action is merge:
+        assert [len(list(day.iterdir())) for day in folder.glob("events/*/day=*")] == [2] * 6
     assert not list(folder.glob("hot/*-wal")), "a WAL is left"
     assert not list((folder / "scratch").glob("*/")), "scratch is left"
 
@@ -130,6 +149,8 @@ def in_child(work: Callable[[], None]) -> int:
 def main(action: Callable[[Path], None], folder: Path, stride: int) -> None:
     template, work = folder / "template", folder / "work"
     assert in_child(lambda: prepare(template)) == 0
+    if action is merge:
+        assert in_child(lambda: seal(template)) == 0
     for step in range(1, 1000, stride):
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(template, work)
@@ -147,4 +168,6 @@ def main(action: Callable[[Path], None], folder: Path, stride: int) -> None:
 
 
 if __name__ == "__main__":
-    main({"seal": seal, "adopt": adopt}[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3]))
+    for name in sys.argv[3:]:
+        work = Path(sys.argv[1]) / name
+        main({"seal": seal, "adopt": adopt, "merge": merge}[name], work, int(sys.argv[2]))

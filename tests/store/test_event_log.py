@@ -24,6 +24,7 @@ from thinslice.errors import InputError
 from thinslice.store.directory import DataDirectory
 from thinslice.store.event_log import EventLog
 from thinslice.store.schema import EVENT_SCHEMA, to_table
+from thinslice.store.sealing import seal
 
 
 def open_log(folder: Path, **settings: object) -> EventLog:
@@ -222,15 +223,32 @@ numbers = st.lists(st.integers(0, 60), min_size=1, max_size=12)
 steps = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["append", "append", "adopt"]), st.sampled_from("ab"), numbers),
-        st.tuples(st.sampled_from(["close", "seal", "restart"]), st.just("a"), st.just([])),
+        st.tuples(
+            st.sampled_from(["close", "seal", "merge", "restart"]), st.just("a"), st.just([])
+        ),
     ),
     max_size=10,
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(steps, st.integers(0, 4400), st.integers(1, 3000))
 def test_whatever_happens_it_answers_like_the_store_in_memory(
+    steps: list[tuple[str, str, list[int]]], since_minute: int, minutes: int
+) -> None:
+    compare_with_memory(steps, since_minute, minutes)
+
+
+@pytest.mark.faults
+@settings(max_examples=200, deadline=None)
+@given(steps, st.integers(0, 4400), st.integers(1, 3000))
+def test_whatever_happens_however_often_it_answers_like_the_store_in_memory(
+    steps: list[tuple[str, str, list[int]]], since_minute: int, minutes: int
+) -> None:
+    compare_with_memory(steps, since_minute, minutes)
+
+
+def compare_with_memory(
     steps: list[tuple[str, str, list[int]]], since_minute: int, minutes: int
 ) -> None:
     reference = MemoryEventStore()
@@ -249,6 +267,9 @@ def test_whatever_happens_it_answers_like_the_store_in_memory(
                     logs[-1].close()
                 case "seal":
                     assert logs[-1].seal().problems == []
+                case "merge":  # now, and what was merged before is deleted at once
+                    report = seal(DataDirectory(folder), keep_s=-3, day_max_segments=1)
+                    assert report.problems == []
                 case "restart":
                     logs.append(open_log(folder))
         since = T0 + since_minute * MINUTE_US

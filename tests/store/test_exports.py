@@ -291,12 +291,27 @@ def _as_text(rows: list[dict[str, Any]], delimiter: str) -> str:
     return "\n".join(out)
 
 
-@settings(max_examples=30, deadline=None)
-@given(rows=st.lists(row, min_size=1, max_size=12))
+rows_of_an_export = st.lists(row, min_size=1, max_size=12)
+
+
+@settings(max_examples=10, deadline=None)
+@given(rows=rows_of_an_export)
 def test_every_format_and_encoding_gives_the_same_events(
     rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = tmp_path_factory.mktemp("formats")
+    compare_formats(rows, tmp_path_factory.mktemp("formats"))
+
+
+@pytest.mark.faults
+@settings(max_examples=200, deadline=None)
+@given(rows=rows_of_an_export)
+def test_every_format_and_encoding_of_anything_gives_the_same_events(
+    rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    compare_formats(rows, tmp_path_factory.mktemp("formats"))
+
+
+def compare_formats(rows: list[dict[str, Any]], folder: Path) -> None:
     (folder / "utf8.csv").write_bytes(_as_text(rows, ",").encode())
     (folder / "cp1252.txt").write_bytes(_as_text(rows, ";").encode("cp1252"))
     (folder / "utf16.tsv").write_bytes(_as_text(rows, "\t").encode("utf-16"))

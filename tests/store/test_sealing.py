@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -16,8 +17,9 @@ from thinslice.domain import DAY_US
 from thinslice.store.directory import DataDirectory, locked
 from thinslice.store.event_log import EventLog
 from thinslice.store.hot_files import CLOSED, DAMAGED, LIVE, SEALED, hot_files
-from thinslice.store.schema import EVENT_SCHEMA
+from thinslice.store.schema import EVENT_SCHEMA, to_table
 from thinslice.store.sealing import SealReport, housekeeping_lock, seal
+from thinslice.store.segments import Segments
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_sealed_lines_are_parquet_by_shop_and_day_in_order_of_time(
     id = hot_files(tmp_path / "hot")[0].id
     tables = {
         str(path.relative_to(tmp_path / "events").parent): pq.read_table(path, partitioning=None)
-        for path in (tmp_path / "events").rglob(f"{id}.parquet")
+        for path in (tmp_path / "events").rglob(f"{id}-*.parquet")
     }
     assert {folder: table.column("message_id").to_pylist() for folder, table in tables.items()} == {
         "shop=chairs/day=1969-12-31": ["a"],
@@ -147,22 +149,40 @@ def test_lost_fingerprints_are_computed_again_from_the_segment(
     assert log.events("lamps").num_rows == 3
 
 
-def crash_at_steps(folder: Path, action: str, stride: int) -> int:
+def test_more_segments_than_files_may_be_open_are_no_trouble(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    publisher = Segments(tmp_path, "lamps").publisher()
+    for i in range(60):
+        publisher.publish(to_table([view(f"m{i}")]), "a")
+    in_use = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 20, limits[1]))
+    try:
+        again = [view(f"m{i}") for i in range(60)]
+        assert publisher.publish(to_table(again), "a") == 0
+        assert Segments(tmp_path, "lamps").publisher().publish(to_table(again), "a") == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def crash_at_steps(folder: Path, stride: int, *actions: str) -> list[int]:
+    """How many steps each action has."""
     script = Path(__file__).with_name("crash_at_each_step.py")
-    command = [sys.executable, script, action, folder, str(stride)]
+    command = [sys.executable, script, folder, str(stride), *actions]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    return int(run.stdout)
+    return [int(steps) for steps in run.stdout.split()]
 
 
-@pytest.mark.parametrize("action", ["seal", "adopt"])
-def test_a_crash_loses_nothing_and_counts_nothing_twice(tmp_path: Path, action: str) -> None:
-    assert crash_at_steps(tmp_path, action, stride=4) > 8
+def test_a_crash_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    steps = crash_at_steps(tmp_path, 7, "seal", "adopt", "merge")
+    assert len(steps) == 3
+    assert min(steps) > 6
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("action", ["seal", "adopt"])
+@pytest.mark.parametrize("action", ["seal", "adopt", "merge"])
 def test_a_crash_at_any_step_loses_nothing_and_counts_nothing_twice(
     tmp_path: Path, action: str
 ) -> None:
-    assert crash_at_steps(tmp_path, action, stride=1) > 10
+    (steps,) = crash_at_steps(tmp_path, 1, action)
+    assert steps > 10

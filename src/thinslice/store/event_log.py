@@ -18,7 +18,7 @@ from thinslice.domain import Event, SessionLog
 from thinslice.errors import InputError
 from thinslice.store.directory import DataDirectory, locked
 from thinslice.store.fingerprints import fingerprints, sorted_set
-from thinslice.store.hot_files import RunningSessions, unsealed_rows
+from thinslice.store.hot_files import MovedError, RunningSessions, again_if_moved, unsealed_rows
 from thinslice.store.hot_log import HotLog, new_hot_id
 from thinslice.store.schema import COLUMNS, EVENT_SCHEMA, REQUIRED, rows_to_table
 from thinslice.store.sealing import SealReport, housekeeping_lock, seal
@@ -29,10 +29,10 @@ from thinslice.store.sessions import (
     session_log,
     sessionise,
 )
+from thinslice.store.sorting import sort_by_time
 from thinslice.store.writer import Writer
 
 if TYPE_CHECKING:
-    import duckdb
     import ibis
 
 Progress = Callable[[int, int | None], None]
@@ -80,9 +80,8 @@ class EventLog:
     ) -> pa.Table:
         """The shop's events with since_us <= time_us < until_us, each once, by time and id."""
         low, high = _bounds(since_us, until_us)
-        with self._connected(shop, since_us, until_us) as con:
-            found = con.sql(_SELECT, params={"low": low, "high": high})
-            return found.to_arrow_table().cast(EVENT_SCHEMA)
+        found = self._answer(shop, since_us, until_us, _SELECT, {"low": low, "high": high})
+        return found.cast(EVENT_SCHEMA)
 
     def sessions(
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
@@ -125,7 +124,8 @@ class EventLog:
             return 0
         done = new = 0
         with self._directory.scratch() as folder:
-            in_order = _sorted_by_time(files, folder)
+            in_order = folder / "in-order.parquet"
+            sort_by_time(files, in_order, memory=_ADOPT_MEMORY)
             with locked(housekeeping_lock(self._directory)):
                 hot = rows_to_table(unsealed_rows(self._directory.hot, shop))
                 publisher = Segments(self._directory.events, shop).publisher(
@@ -139,9 +139,10 @@ class EventLog:
         return new
 
     def seal(self) -> SealReport:
-        """The housekeeper's round: closed hot files become segments, old ones are deleted."""
+        """The housekeeper's round: closed hot files become segments, small segments one."""
         keep_minutes = self._settings.session_gap_minutes + _KEEP_SEALED_MINUTES
-        return seal(self._directory, keep_s=keep_minutes * 60)
+        most = self._settings.day_max_segments
+        return seal(self._directory, keep_s=keep_minutes * 60, day_max_segments=most)
 
     def close(self) -> None:
         """Hand over what this process wrote by `append`; also done when the process ends."""
@@ -155,38 +156,40 @@ class EventLog:
             max_minutes=self._settings.hot_max_minutes,
         )
 
-    def _lines(
-        self, shop: str, since_us: int | None, until_us: int | None
-    ) -> tuple[list[str], pa.Table]:
-        """(segments, the hot lines that they lack): together each line once.
+    def _answer(
+        self,
+        shop: str,
+        since_us: int | None,
+        until_us: int | None,
+        query: str,
+        params: dict[str, int] | None = None,
+    ) -> pa.Table:
+        """What DuckDB answers to a query of `events`: the days of the period, each line once.
 
         The hot files are read before the segments are listed, and the hot lines are compared with
-        just those segments, so that sealing at the same time neither hides nor doubles a line.
+        just those segments, so that sealing at the same time neither hides nor doubles a line. A
+        segment that was merged and deleted before it was read sends the query back to the start.
         """
-        hot = rows_to_table(unsealed_rows(self._directory.hot, shop, since_us, until_us))
-        segments = Segments(self._directory.events, shop).files()
-        files = [str(file) for file in overlapping(segments, since_us, until_us)]
-        return files, without_known(hot, segments)
-
-    @contextmanager
-    def _connected(
-        self, shop: str, since_us: int | None, until_us: int | None
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """DuckDB with a view `events`: the days that overlap the period, each line once."""
         import duckdb
 
-        files, hot = self._lines(shop, since_us, until_us)
-        with (
-            self._directory.scratch() as spill,
-            duckdb.connect(config={"temp_directory": str(spill)}) as con,
-        ):
-            con.register("hot", hot)
-            if files:
-                con.read_parquet(files).create_view("segments")
-            else:
-                con.register("segments", EVENT_SCHEMA.empty_table())
-            con.execute(_CREATE_VIEW)
-            yield con
+        def ask() -> pa.Table:
+            hot = rows_to_table(unsealed_rows(self._directory.hot, shop, since_us, until_us))
+            segments = Segments(self._directory.events, shop).files()
+            files = [str(file) for file in overlapping(segments, since_us, until_us)]
+            with (
+                _all_there(segments),
+                self._directory.scratch() as spill,
+                duckdb.connect(config={"temp_directory": str(spill)}) as con,
+            ):
+                con.register("hot", without_known(hot, segments))
+                if files:
+                    con.read_parquet(files).create_view("segments")
+                else:
+                    con.register("segments", EVENT_SCHEMA.empty_table())
+                con.execute(_CREATE_VIEW)
+                return con.sql(query, params=params).to_arrow_table()
+
+        return again_if_moved(ask)
 
     def _computed(
         self,
@@ -202,9 +205,7 @@ class EventLog:
         events = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="events")
         wanted = expression(events.filter(events.time_us >= low, events.time_us <= high))
         query = str(ibis.to_sql(wanted, dialect="duckdb"))
-        with self._connected(shop, since_us, until_us) as con:
-            table: pa.Table = con.sql(query).to_arrow_table()
-        return table
+        return self._answer(shop, since_us, until_us, query)
 
 
 def _close(process: int, own: HotLog, running: RunningSessions) -> None:
@@ -221,17 +222,15 @@ def _bounds(since_us: int | None, until_us: int | None) -> tuple[int, int]:
     )
 
 
-def _sorted_by_time(files: list[Path], folder: Path) -> Path:
-    """The staged lines as one file by time and identity, with bounded memory."""
-    import duckdb
-
-    in_order = folder / "in-order.parquet"
-    settings = {"memory_limit": _ADOPT_MEMORY, "temp_directory": str(folder / "spill")}
-    with duckdb.connect(config=settings) as con:
-        con.execute(
-            _COPY_SORTED, {"files": [str(f) for f in files], "to": str(in_order)}
-        ).fetchall()
-    return in_order
+@contextmanager
+def _all_there(segments: list[Path]) -> Iterator[None]:
+    """Tell a segment that was deleted while it was to be read from any other trouble."""
+    try:
+        yield
+    except Exception as error:
+        if all(file.exists() for file in segments):
+            raise
+        raise MovedError from error
 
 
 def _chunks(in_order: Path) -> Iterator[pa.Table]:
@@ -250,10 +249,6 @@ def _chunks(in_order: Path) -> Iterator[pa.Table]:
 _NAMES = ", ".join(COLUMNS)
 _ORDER = ", ".join(ORDER)
 # ruff: noqa: S608 -- what is put into the text are the names of columns
-_COPY_SORTED = f"""
-    copy (select {_NAMES} from read_parquet($files, union_by_name = true) order by {_ORDER})
-    to $to (format parquet)
-"""
 _CREATE_VIEW = f"""
     create view events as
     select {_NAMES} from segments union all select {_NAMES} from hot

@@ -82,7 +82,19 @@ def unsealed_rows(
                     rows += db.execute(query, (shop, low, high)).fetchall()
         return rows
 
-    return _again_if_moved(read)
+    return again_if_moved(read)
+
+
+class MovedError(Exception):
+    """A file was gone between being listed and being opened: it has another name, or is merged."""
+
+
+def again_if_moved(read: Callable[[], _T]) -> _T:
+    """What `read` returns, begun anew whenever a file moved on under its hands."""
+    for _ in range(100):
+        with contextlib.suppress(MovedError):
+            return read()
+    raise StorageError("the files of the log changed 100 times while they were read; try again")
 
 
 class RunningSessions:
@@ -111,7 +123,7 @@ class RunningSessions:
             where, values = "visitor = ?", [shop, visitor]
         query = f"{_SELECT} where shop = ? and {where} order by seq desc limit {_SESSION_LINES}"
         with self._lock:
-            rows = _again_if_moved(lambda: self._rows(query, values))
+            rows = again_if_moved(lambda: self._rows(query, values))
         events = _in_order(rows)
         return events if session else _since_last_pause(events, self._gap_us)
 
@@ -128,7 +140,7 @@ class RunningSessions:
                 rows += self._connection(file).execute(query, values).fetchall()
             except sqlite3.Error as error:
                 if not file.path.exists():
-                    raise _MovedError from error
+                    raise MovedError from error
                 _log.warning("%s is left out of running sessions: %s", file.path, error)
         return rows
 
@@ -144,17 +156,6 @@ class RunningSessions:
         return files
 
 
-class _MovedError(Exception):
-    """A file got its next name between being listed and being opened."""
-
-
-def _again_if_moved(read: Callable[[], _T]) -> _T:
-    for _ in range(100):
-        with contextlib.suppress(_MovedError):
-            return read()
-    raise StorageError("the hot files changed 100 times while they were read; try again")
-
-
 @contextlib.contextmanager
 def _opened(file: HotFile) -> Iterator[sqlite3.Connection]:
     with _explained(file), contextlib.closing(open_readonly(file)) as db:
@@ -167,7 +168,7 @@ def _explained(file: HotFile) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if not file.path.exists():
-            raise _MovedError from error
+            raise MovedError from error
         raise StorageError(
             f"the events in {file.path} could not be read: {error}; the housekeeper sets a damaged "
             "file aside with its next round"

@@ -9,6 +9,8 @@ Every step is a rename, and after each the data is complete and each line counts
 3. It is renamed to sealed: from here on queries read the segments instead. A crash before this
    repeats step 2, which finds everything known.
 4. It is deleted when no running session can reach into it any more.
+
+Then the many small segments that this leaves are merged (`merging`).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from thinslice.store.hot_files import (
     open_readonly,
 )
 from thinslice.store.hot_log import close_file, connect, empty_wal
+from thinslice.store.merging import merge_days
 from thinslice.store.schema import COLUMNS, rows_to_table
 from thinslice.store.segments import Publisher, Segments
 
@@ -51,6 +54,7 @@ class SealReport:
     lines: int = 0
     new_lines: int = 0
     deleted: int = 0
+    merged: int = 0
     busy: bool = False
     problems: list[str] = field(default_factory=list)
 
@@ -64,15 +68,30 @@ def housekeeping_lock(directory: DataDirectory) -> Path:
     return directory.events / ".lock"
 
 
-def seal(directory: DataDirectory, *, keep_s: float, now_s: float | None = None) -> SealReport:
-    """One round over all hot files; a sealed one is deleted `keep_s` after its last event."""
+def seal(
+    directory: DataDirectory,
+    *,
+    keep_s: float,
+    day_max_segments: int = 8,
+    now_s: float | None = None,
+) -> SealReport:
+    """One round over all hot files and all days.
+
+    A sealed file is deleted `keep_s` after its last event, a merged segment's parts `keep_s` after
+    they were merged.
+    """
     report = SealReport()
+    now_s = time.time() if now_s is None else now_s
     lock = try_lock(housekeeping_lock(directory))
     if lock is None:
         report.busy = True
         return report
     try:
-        _Round(directory, report).run(keep_s, time.time() if now_s is None else now_s)
+        _Round(directory, report).run(keep_s, now_s)
+        report.merged, problems = merge_days(
+            directory, most=day_max_segments, keep_s=keep_s, now_s=now_s
+        )
+        report.problems += problems
     finally:
         os.close(lock)
     return report

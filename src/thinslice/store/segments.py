@@ -6,11 +6,16 @@ one rename. A crash before the rename leaves a fingerprint file without a segmen
 reads and the next round removes; its lines are still where they came from. A crash after it
 leaves a valid pair, and the next round finds those lines known and skips them. Fingerprints that
 are missing or damaged beside a valid segment are computed again from the segment.
+
+A merged segment takes the place of others. Until those are deleted, their names stand in a list
+beside it, and whoever sees the merged one leaves them out (`merging` tells the protocol).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,6 +37,12 @@ from thinslice.store.fingerprints import (
     to_npy,
 )
 
+MERGED = "merged-"
+"""How the name of a merged segment begins."""
+
+LIST = ".replaces.json"
+"""How the name of the list of what a merged segment replaces ends."""
+
 _PRINTS = ".fingerprints.npy"
 
 
@@ -42,21 +53,51 @@ class Segments:
         self._folder = events_folder / f"shop={shop_name(shop)}"
 
     def files(self) -> list[Path]:
-        """The segments that are there now, by day."""
-        days = sorted(self._folder.glob("day=*"))
-        return [file for day in days for file in sorted(day.glob("[!.]*.parquet"))]
+        """The segments that count now, by day.
+
+        They are immutable, but one may be merged and deleted before it is opened: list again.
+        """
+        return [file for day in sorted(self._folder.glob("day=*")) for file in day_segments(day)]
 
     def publisher(self, *also_known: Fingerprints) -> Publisher:
         """What adds segments; `also_known` are sets of lines that are kept elsewhere already."""
-        self._clean()
-        return Publisher(self._folder, [*map(_prints_of, self.files()), *also_known])
+        for day in self._folder.glob("day=*"):
+            clean(day)
+        return Publisher(self._folder, self.files(), list(also_known))
 
-    def _clean(self) -> None:
-        """Remove what a crash left unfinished."""
-        for path in self._folder.glob("day=*/*"):
-            stray = path.name.endswith(_PRINTS) and not _segment_of(path).exists()
-            if path.name.endswith(".tmp") or stray:
-                path.unlink()
+
+def day_segments(day: Path) -> list[Path]:
+    """The segments of a day's folder without those that a merged one replaces.
+
+    The folder is listed before the lists are opened: where a list is gone by then, what it named
+    is gone, too, and cannot be opened.
+    """
+    files = sorted(day.glob("[!.]*.parquet"))
+    merged = [file for file in files if file.name.startswith(MERGED)]
+    replaced = {name for file in merged for name in replaced_by(file)}
+    return [file for file in files if file.name not in replaced]
+
+
+def replaced_by(merged: Path) -> list[str]:
+    """The names of the segments in whose place it stands, none when they have been deleted."""
+    try:
+        names: list[str] = json.loads(list_path(merged).read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise StorageError(
+            f"{list_path(merged)} must list the segments that {merged.name} replaces, and cannot "
+            "be read; delete it if the merged segment is the only one there, else restore it from "
+            "a backup"
+        ) from error
+    return names
+
+
+def clean(day: Path) -> None:
+    """Remove what a crash left unfinished in a day's folder; the housekeeper's lock is held."""
+    for path in day.iterdir():
+        if path.name.endswith(".tmp") or _is_stray(path):
+            path.unlink()
 
 
 def without_known(lines: pa.Table, segments: list[Path]) -> pa.Table:
@@ -64,7 +105,7 @@ def without_known(lines: pa.Table, segments: list[Path]) -> pa.Table:
     if lines.num_rows == 0:
         return lines
     prints = fingerprints(lines)
-    return lines.filter(first_of_each(prints) & ~is_known(prints, map(_prints_of, segments)))
+    return lines.filter(first_of_each(prints) & ~is_known(prints, map(prints_of, segments)))
 
 
 def overlapping(segments: list[Path], since_us: int | None, until_us: int | None) -> list[Path]:
@@ -75,9 +116,10 @@ def overlapping(segments: list[Path], since_us: int | None, until_us: int | None
 class Publisher:
     """Adds lines to a shop's segments, each line once."""
 
-    def __init__(self, folder: Path, known: list[Fingerprints]) -> None:
+    def __init__(self, folder: Path, segments: list[Path], also_known: list[Fingerprints]) -> None:
         self._folder = folder
-        self._known = known
+        self._segments = segments
+        self._also_known = also_known
 
     def publish(self, lines: pa.Table, name: str) -> int:
         """Publish those lines of a table, sorted by time_us, that are not known; return how many.
@@ -86,7 +128,8 @@ class Publisher:
         some days may be published then, and publishing the same again completes them.
         """
         prints = fingerprints(lines)
-        fresh = first_of_each(prints) & ~is_known(prints, self._known)
+        known = chain(self._also_known, map(prints_of, self._segments))  # one mapped at a time
+        fresh = first_of_each(prints) & ~is_known(prints, known)
         lines, prints = lines.filter(fresh), prints[:, fresh]
         days = lines.column("time_us").to_numpy() // DAY_US
         for start, stop in _runs(days):
@@ -97,13 +140,11 @@ class Publisher:
     def _publish_day(self, day: str, lines: pa.Table, prints: Fingerprints, name: str) -> None:
         folder = self._folder / f"day={day}"
         make_folder(folder)
-        segment = folder / f"{name}.parquet"
-        if segment.exists():
-            segment = folder / f"{name}-{uuid4().hex[:8]}.parquet"
+        segment = folder / f"{name}-{uuid4().hex[:8]}.parquet"  # a name that was never there
         temporary = segment.with_name(f".{segment.name}.tmp")
         try:
             pq.write_table(lines, temporary, compression="zstd")
-            write_durably(_prints_path(segment), to_npy(prints))
+            write_durably(prints_path(segment), to_npy(prints))
             publish_file(temporary, segment)
         except OSError as error:
             raise StorageError(
@@ -111,22 +152,32 @@ class Publisher:
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        self._known.append(sorted_set(prints))
+            if segment.exists():  # even if its folder could not be synced
+                self._segments.append(segment)
 
 
-def _prints_of(segment: Path) -> Fingerprints:
-    prints = from_npy(_prints_path(segment))
+def prints_of(segment: Path) -> Fingerprints:
+    """The fingerprints of a segment, as a sorted set."""
+    prints = from_npy(prints_path(segment))
     if prints is None:
         prints = sorted_set(fingerprints(pq.read_table(segment, columns=["message_id", "line"])))
     return prints
 
 
-def _prints_path(segment: Path) -> Path:
+def prints_path(segment: Path) -> Path:
     return segment.with_name(segment.stem + _PRINTS)
 
 
-def _segment_of(prints: Path) -> Path:
-    return prints.with_name(prints.name.removesuffix(_PRINTS) + ".parquet")
+def list_path(merged: Path) -> Path:
+    return merged.with_name(merged.stem + LIST)
+
+
+def _is_stray(path: Path) -> bool:
+    """Whether it belongs to a segment that is not there."""
+    for ending in (_PRINTS, LIST):
+        if path.name.endswith(ending):
+            return not path.with_name(path.name.removesuffix(ending) + ".parquet").exists()
+    return False
 
 
 def _runs(days: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
