@@ -1,10 +1,25 @@
-"""What is it worth? The plan and an effect in; money with a range and a verdict out.
+"""What is it worth? A plan and predictions, or an effect, in; money with a range, a verdict out.
 
-Open `plan.py` first, then `worth.py`.
+Open `payoff.py` first, then `evaluation.py`; for experiments `worth.py`.
 """
 
+from thinslice.profit.deciding import decide
+from thinslice.profit.evaluation import Evaluation, evaluate
+from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import Plan
 from thinslice.profit.ranges import Range
+from thinslice.profit.scorer import profit_scorer
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 
-__all__ = ["Judgement", "Plan", "Range", "judge_experiment", "judge_offline"]
+__all__ = [
+    "Evaluation",
+    "Judgement",
+    "Payoff",
+    "Plan",
+    "Range",
+    "decide",
+    "evaluate",
+    "judge_experiment",
+    "judge_offline",
+    "profit_scorer",
+]

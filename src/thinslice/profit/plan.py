@@ -1,13 +1,16 @@
 """The plan: what would count as success, agreed before the work.
 
-One plan for the whole product: it says which KPI decides, what must not get worse, against what
-it is compared and what an order is worth. Agreeing on it dates and hashes it; a later change shows.
+One plan for the whole product. For a shop's lists it says which KPI decides, what must not get
+worse and what an order is worth; for a model's predictions what each outcome is worth (`payoff`).
+For both: against what it is compared, what it must beat and what it costs. Agreeing on it dates and
+hashes it; a later change shows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -18,9 +21,12 @@ from typing import Any
 
 from thinslice.domain import KPI_NAMES, MICROSECONDS
 from thinslice.errors import InputError
+from thinslice.profit.columns import vector
+from thinslice.profit.payoff import Payoff
 from thinslice.profit.ranges import Range, number
 
 BASELINES = ("incumbent", "popular", "item_to_item")
+PREDICTION_BASELINES = ("nothing", "all", "random")
 
 COMMENTS = {
     "question": "What do we want to know? One sentence, as you would ask it aloud.",
@@ -50,32 +56,76 @@ COMMENTS = {
 }
 """The line above each field of the file, for whoever reads it."""
 
+PREDICTION_COMMENTS = {
+    "payoff": (
+        "What each outcome of a prediction is worth: tp acting on a positive, fp acting on a "
+        "negative, fn leaving a positive alone, tn leaving a negative alone. Numbers, columns, "
+        "arithmetic of columns, or low, likely, high. Money in is positive."
+    ),
+    "threshold": (
+        "Act on scores of at least this; 'expected payoff' decides row by row from probabilities; "
+        "null tunes the threshold on other rows than it is judged on."
+    ),
+    "capacity": "The most rows that can be acted on, of rows like those evaluated; null is any.",
+    "per_year": "How many times a year such a set of rows is decided on; 12 for a month of rows.",
+    "discount": (
+        "How much less money in a year is worth than money today: 0.08 is 8 %. A year's money "
+        "comes half a year from now on average; the fixed cost is paid today."
+    ),
+}
+"""The same for the fields that only predictions need; a file has them when it has a payoff."""
 
-@dataclass(frozen=True, slots=True)
+BASELINE_OF_PREDICTIONS = (
+    "What it is compared with: nothing, all, random, or column:NAME for a column of the decisions "
+    "or scores of what runs today."
+)
+
+SHOP_ONLY = "kpi guardrail max_worse click_value order_value sessions_per_month".split()
+EXPECTED = "expected payoff"
+SHOP_QUESTION = "Do recommendations from the running visit sell more than what we show today?"
+PREDICTION_QUESTION = "Does acting on the model's predictions earn more than the baseline?"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What would count as success. Amounts are in units of `currency`, per year where they recur.
 
-    `agreed_us` and `digest` are empty until `agree`; `problem` says when a plan was changed since.
-    Raises `InputError` for a value that makes no sense, with what to write instead.
+    With a `payoff` it is a plan for predictions, and `baseline` is "nothing" unless stated: or
+    "all", "random", "column:NAME", decisions, scores, or a fitted model. `agreed_us` and `digest`
+    are empty until `agree`; `problem` says when a plan was changed since. Raises `InputError` for a
+    value that makes no sense, with what to write instead.
     """
 
-    question: str = "Do recommendations from the running visit sell more than what we show today?"
+    payoff: Payoff | None = None
+    question: str = SHOP_QUESTION
     kpi: str = "conversion"
     guardrail: str | None = "revenue_per_session"
     max_worse: float = 0.02
-    baseline: str = "incumbent"
-    currency: str = "EUR"
+    baseline: Any = ""
+    currency: str = ""
     click_value: Range = Range(0, 0, 0)
     order_value: Range | None = None
     sessions_per_month: float | None = None
     must_beat: float = 0.0
     fixed_cost: float = 0.0
+    threshold: float | str | None = None
+    capacity: float | None = None
+    per_year: float = 1.0
+    discount: float = 0.0
     agreed_us: int | None = None
     digest: str = ""
 
     def __post_init__(self) -> None:
+        for name, value in {**_defaults(self), **_checked_payoff(self)}.items():
+            object.__setattr__(self, name, value)
         for name, value in _checked(self).items():
             object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.fingerprint(), self.agreed_us, self.digest))
 
     # agreeing
 
@@ -104,6 +154,14 @@ class Plan:
 
     # handing on
 
+    def yearly(self) -> float:
+        """What the money of one set of rows is multiplied with for a year.
+
+        A year's money comes half a year from now on average (the mid-year convention), so a yearly
+        discount d divides it by the square root of 1 + d.
+        """
+        return float(self.per_year / math.sqrt(1 + self.discount))
+
     def terms(self) -> dict[str, Any]:
         """What an experiment is read by: kpi, guardrail, max_worse."""
         return {"kpi": self.kpi, "guardrail": self.guardrail, "max_worse": self.max_worse}
@@ -111,7 +169,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages, with `agreed` as a date and `problem`."""
         return {
-            **self._content(),
+            **self._content(whole=True),
             "agreed": self.agreed_on if self.agreed_us is not None else None,
             "agreed_us": self.agreed_us,
             "digest": self.digest,
@@ -120,9 +178,17 @@ class Plan:
 
     def to_yaml(self) -> str:
         """The plan as a file that a stakeholder can read, a comment above every field."""
+        if not isinstance(self.baseline, str):
+            raise InputError(
+                "a baseline given as values is not kept in a plan's file; put its decisions or "
+                "scores in a column and say baseline='column:NAME'"
+            )
         agreed = _time(self.agreed_us).isoformat() if self.agreed_us is not None else None
         values = {**self._content(), "agreed": agreed, "digest": self.digest or None}
-        return "\n".join(_field(name, value) for name, value in values.items())
+        words = {**COMMENTS, **PREDICTION_COMMENTS}
+        if self.payoff is not None:
+            words["baseline"] = BASELINE_OF_PREDICTIONS
+        return "\n".join(_field(name, value, words[name]) for name, value in values.items())
 
     @classmethod
     def from_yaml(cls, text: str) -> Plan:
@@ -163,19 +229,40 @@ class Plan:
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
-    def _content(self) -> dict[str, Any]:
-        content = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name not in ("agreed_us", "digest")
-        }
-        return {n: v.to_dict() if isinstance(v, Range) else v for n, v in content.items()}
+    def _content(self, whole: bool = False) -> dict[str, Any]:
+        """What the fingerprint covers: only what this kind of plan is about, unless `whole`."""
+        predicts = self.payoff is not None
+        content: dict[str, Any] = {}
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if name in ("agreed_us", "digest") or (name in PREDICTION_COMMENTS and not predicts):
+                continue
+            if predicts and not whole and name in SHOP_ONLY and value == field.default:
+                continue
+            content[name] = _as_kept(value)
+        return content
 
 
-def _field(name: str, value: Any) -> str:
+def _as_kept(value: Any) -> Any:
+    if isinstance(value, Range | Payoff):
+        return value.to_dict()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if hasattr(value, "predict"):
+        return f"the model {type(value).__name__}"
+    data = vector(value, "baseline")
+    text = json.dumps([str(x) for x in data.tolist()])
+    return f"{len(data)} values, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _field(name: str, value: Any, words: str) -> str:
     import yaml
 
-    comment = "".join(f"# {line}\n" for line in wrap(COMMENTS[name], 95))
+    comment = "".join(f"# {line}\n" for line in wrap(words, 95))
+    if name == "payoff":
+        return comment + yaml.safe_dump(
+            {name: value}, allow_unicode=True, sort_keys=False, default_flow_style=None, width=1000
+        )
     if isinstance(value, dict):
         ends = ", ".join(f"{end}: {_plain(amount)}" for end, amount in value.items())
         return f"{comment}{name}: {{{ends}}}\n"
@@ -187,6 +274,52 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _defaults(plan: Plan) -> dict[str, Any]:
+    """What is left open and depends on the kind of plan."""
+    predicts = plan.payoff is not None
+    found: dict[str, Any] = {}
+    if predicts and plan.question == SHOP_QUESTION:
+        found["question"] = PREDICTION_QUESTION
+    if isinstance(plan.baseline, str) and plan.baseline == "":
+        found["baseline"] = "nothing" if predicts else "incumbent"
+    if plan.currency == "":
+        found["currency"] = getattr(plan.payoff, "currency", "EUR")
+    return found
+
+
+def _checked_payoff(plan: Plan) -> dict[str, Any]:
+    """The fields of a plan for predictions, in their proper types."""
+    payoff = plan.payoff
+    if isinstance(payoff, Mapping):
+        payoff = Payoff.from_dict(payoff)
+    if payoff is None:
+        for name in PREDICTION_COMMENTS:
+            if getattr(plan, name) != Plan.__dataclass_fields__[name].default:
+                raise InputError(
+                    f"{name} is for predictions; say what their outcomes are worth as payoff"
+                )
+        return {}
+    if not isinstance(payoff, Payoff):
+        raise InputError(f"payoff is a Payoff, got {payoff!r}; write Payoff(tp=..., fp=...)")
+    if plan.currency and plan.currency.upper() != payoff.currency:
+        raise InputError(
+            f"the plan is in {plan.currency} and its payoff in {payoff.currency}; name one currency"
+        )
+    found: dict[str, Any] = {"payoff": payoff, "currency": payoff.currency}
+    for name in ("per_year", "discount"):
+        found[name] = _amount(getattr(plan, name), name)
+    if plan.capacity is not None:
+        found["capacity"] = _amount(plan.capacity, "capacity")
+    if plan.threshold is not None and plan.threshold != EXPECTED:
+        if isinstance(plan.threshold, str):
+            raise InputError(
+                f"threshold is a number or {EXPECTED!r}, got {plan.threshold!r}; leave it out to "
+                "tune it"
+            )
+        found["threshold"] = number(plan.threshold, "threshold")
+    return found
+
+
 def _checked(plan: Plan) -> dict[str, Any]:
     """The fields that need it, in their proper types."""
     if not isinstance(plan.question, str) or not plan.question.strip():
@@ -195,8 +328,8 @@ def _checked(plan: Plan) -> dict[str, Any]:
         value = getattr(plan, field)
         if value not in KPI_NAMES and not (field == "guardrail" and value is None):
             raise InputError(_unknown(field, str(value), KPI_NAMES))
-    if plan.baseline not in BASELINES and not str(plan.baseline).startswith("list:"):
-        raise InputError(_unknown("baseline", str(plan.baseline), (*BASELINES, "list:NAME")))
+    if isinstance(plan.baseline, str):
+        _check_baseline(plan.baseline, predicts=plan.payoff is not None)
     code = plan.currency
     if not (isinstance(code, str) and len(code) == 3 and code.isalpha() and code.isascii()):
         raise InputError(f"currency is three letters such as EUR, got {code!r}")
@@ -220,6 +353,13 @@ def _checked(plan: Plan) -> dict[str, Any]:
         "must_beat": _amount(plan.must_beat, "must_beat"),
         "fixed_cost": _amount(plan.fixed_cost, "fixed_cost"),
     }
+
+
+def _check_baseline(baseline: str, *, predicts: bool) -> None:
+    known = PREDICTION_BASELINES if predicts else BASELINES
+    prefix = "column:" if predicts else "list:"
+    if baseline not in known and not baseline.startswith(prefix):
+        raise InputError(_unknown("baseline", baseline, (*known, f"{prefix}NAME")))
 
 
 def _payoff(value: Any, name: str) -> Range:

@@ -1,0 +1,89 @@
+"""Ship, ship with safeguards, not proven, or stop: one rule, agreed before the work."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from thinslice.domain import Verdict
+from thinslice.profit.money import say
+from thinslice.profit.plan import Plan
+from thinslice.profit.uncertainty import Spread
+
+FEWEST_DIFFERENT = 20
+"""Rows in which model and baseline differ; a range from fewer is not to be trusted."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict, why in one sentence, and the headline with the low end first."""
+
+    verdict: Verdict
+    reason: str
+    sentence: str
+
+
+def rule(
+    plan: Plan, gain: Spread, luck: Spread, *, rows: int, different: int, again: str = ""
+) -> Ruling:
+    """The verdict on a gain a year: model minus baseline minus fixed cost.
+
+    Stop when the likely gain is below 0. Ship when P5 is above 0 and the likely gain reaches
+    `must_beat`; a small win when it does not reach it. Else not proven, with about how many more
+    rows would settle it. `luck` is the gain's range with the payoffs at their mean.
+    """
+    verdict, reason = _verdict(plan, gain, luck, rows, different, again)
+    return Ruling(verdict, reason, f"{_amount(gain, plan.currency)}: {verdict.value}.")
+
+
+def _verdict(
+    plan: Plan, gain: Spread, luck: Spread, rows: int, different: int, again: str
+) -> tuple[Verdict, str]:
+    if different == 0:
+        if plan.fixed_cost > 0:
+            return Verdict.STOP, "It decides as the baseline does and costs more. " + again
+        return Verdict.NOT_PROVEN, "It earns the same as the baseline in every row."
+    if gain.likely < 0:
+        return Verdict.STOP, f"More likely than not it costs more than it brings. {again}".strip()
+    if different < FEWEST_DIFFERENT:
+        return Verdict.NOT_PROVEN, (
+            f"It differs from the baseline in only {different} rows, and at least "
+            f"{FEWEST_DIFFERENT} are needed for a range; evaluate more rows."
+        )
+    if gain.low <= 0:
+        return Verdict.NOT_PROVEN, f"It may still lose money. {_more(gain, luck, rows)}"
+    if gain.likely < plan.must_beat:
+        return Verdict.SMALL_WIN, (
+            f"It earns, but likely less than the {plan.currency} {say(plan.must_beat)} a year that "
+            "the plan asks for: ship it with a way to abstain, a fallback and an undo."
+        )
+    return Verdict.SHIP, (
+        f"In 95 of 100 cases it earns money, and it likely reaches the {plan.currency} "
+        f"{say(plan.must_beat)} a year that the plan asks for."
+        if plan.must_beat
+        else "In 95 of 100 cases it earns money."
+    )
+
+
+def _more(gain: Spread, luck: Spread, rows: int) -> str:
+    """Luck narrows with the root of the rows; what a guess of the payoff adds stays."""
+    half = luck.likely - luck.low
+    stays = math.sqrt(max((gain.likely - gain.low) ** 2 - half**2, 0.0))
+    if stays >= gain.likely or half > 10 * gain.likely:
+        if stays > half:
+            return "More rows would not settle it: narrow the guess that moves it most (tornado)."
+        return "It is too close to call with ten or even a hundred times the rows."
+    needed = rows * half**2 / (gain.likely**2 - stays**2)
+    return f"About {say(max(needed - rows, 1))} more rows like these would settle it."
+
+
+def _amount(gain: Spread, currency: str) -> str:
+    likely = f"most likely {say(gain.likely)}"
+    if gain.low >= 0:
+        return (
+            f"It gains at least {currency} {say(gain.low)} a year, {likely}, at most "
+            f"{say(gain.high)}"
+        )
+    if gain.high <= 0:
+        return f"It loses {currency} {say(-gain.high)} to {say(-gain.low)} a year, {likely}"
+    return f"It may lose {currency} {say(-gain.low)} a year or gain {say(gain.high)}, {likely}"

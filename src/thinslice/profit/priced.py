@@ -1,0 +1,135 @@
+"""A payoff beside its rows: what every decision is worth in every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thinslice.errors import InputError
+from thinslice.profit.columns import Columns, missing_column, numbers, vector
+from thinslice.profit.payoff import LAYOUT, Cell, Payoff
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """`n` rows and their payoff. `amounts[i][j]` is what deciding j is worth where i is true:
+
+    one number, or float64 of shape (n,). Uncertain cells stand there with their mean.
+    """
+
+    payoff: Payoff
+    n: int
+    amounts: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, payoff: Payoff, n: int, data: Any = None) -> Priced:
+        """Raises `InputError` for a column that is missing, too short, or not money everywhere."""
+        columns = data if isinstance(data, Columns) else Columns(data)
+        cache: dict[str, NDArray[Any]] = {}
+        return cls(
+            payoff,
+            n,
+            tuple(tuple(_amount(cell, n, columns, cache) for cell in row) for row in payoff.cells),
+        )
+
+    @property
+    def uncertain(self) -> list[tuple[int, int, Cell]]:
+        """Where the uncertain cells stand, in the order of the features below."""
+        return [
+            (i, j, cell)
+            for i, row in enumerate(self.payoff.cells)
+            for j, cell in enumerate(row)
+            if cell.uncertain
+        ]
+
+    def worth(self, y: NDArray[Any], decided: Any) -> NDArray[np.float64]:
+        """What each row earned, shape (n,): y and decided are places of labels."""
+        total = np.zeros(self.n)
+        if self._constant():
+            found: NDArray[np.float64] = self._matrix()[y, decided]
+            return found
+        if np.ndim(decided) == 0 and self.payoff.classes == 2:
+            negative, positive = (self.amounts[i][decided] for i in (0, 1))
+            return np.asarray(np.where(y == 1, positive, negative), np.float64)
+        for i, row in enumerate(self.amounts):
+            for j, amount in enumerate(row):
+                here = np.flatnonzero((y == i) & (decided == j))
+                total[here] = amount[here] if np.ndim(amount) else amount
+        return total
+
+    def features(self, y: NDArray[Any], decided: Any) -> NDArray[np.float64]:
+        """Shape (n, 1 + U): the certain money of each row, then which uncertain cell it fell in.
+
+        `features @ [1, *amounts of the uncertain cells]` is the money of each row.
+        """
+        uncertain = self.uncertain
+        found = np.zeros((self.n, 1 + len(uncertain)))
+        found[:, 0] = self.worth(y, decided)
+        for k, (i, j, cell) in enumerate(uncertain, start=1):
+            found[:, k] = (y == i) & (decided == j)
+            found[:, 0] -= found[:, k] * cell.mean
+        return found
+
+    def parts(
+        self, y: NDArray[Any], decided: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Money and rows of each cell of the matrix, each of shape (K, K)."""
+        k = self.payoff.classes
+        place = y * k + decided
+        money = np.bincount(place, self.worth(y, decided), k * k).astype(np.float64)
+        counts = np.bincount(place, minlength=k * k).astype(np.float64)
+        return money.reshape(k, k), counts.reshape(k, k)
+
+    def means(self) -> list[float]:
+        """The expected amounts of the uncertain cells."""
+        return [cell.mean for _, _, cell in self.uncertain]
+
+    def best(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The decision of someone who knew the truth: the most money in every row."""
+        options = np.stack([self.worth(y, j) for j in range(self.payoff.classes)])
+        return np.asarray(options.argmax(axis=0))
+
+    def _constant(self) -> bool:
+        return all(np.ndim(a) == 0 for row in self.amounts for a in row)
+
+    def _matrix(self) -> NDArray[Any]:
+        return np.array(self.amounts, np.float64)
+
+
+def _amount(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]]) -> Any:
+    if cell.constant:
+        return cell.mean
+    if not isinstance(cell.given, str):
+        return _length(numbers(vector(cell.given, cell.name), cell.name), n, cell.name)
+    if cell.given in columns:
+        return _length(columns.numbers(cell.given), n, f"column {cell.given!r}")
+    expression = cell.expression()
+    assert expression is not None
+    for name in expression.columns:
+        if name not in columns:
+            raise _no_column(name, columns, cell)
+        if name not in cache:
+            cache[name] = _length(columns.numbers(name), n, f"column {name!r}")
+    value = expression.value(cache)
+    if np.ndim(value) == 0:
+        value = float(value)
+        if not np.isfinite(value):
+            raise InputError(f"{cell.name}: {cell.given!r} is no amount; it gives {value}")
+        return value
+    return numbers(value, f"{cell.name}: {cell.given!r}")
+
+
+def _no_column(name: str, columns: Columns, cell: Cell) -> InputError:
+    from thinslice.errors import ColumnError
+
+    where = f"{cell.name} ({LAYOUT})" if cell.name in ("tn", "fp", "fn", "tp") else cell.name
+    return ColumnError(f"{missing_column(name, columns.names)} (asked for by {where})")
+
+
+def _length(array: NDArray[Any], n: int, what: str) -> NDArray[Any]:
+    if len(array) != n:
+        raise InputError(f"{what} has {len(array)} rows and y_true has {n}; they must be the same")
+    return array
