@@ -31,7 +31,7 @@ import numpy as np
 from thinslice.config import Settings
 from thinslice.domain import Shop
 from thinslice.store.control import ControlPlane
-from thinslice.store.hot_log import INSERT, TABLES, HotLog
+from thinslice.store.log.hot_log import INSERT, TABLES, HotLog
 
 BATCH = 10
 WARM_UP_S = 2.0
@@ -69,10 +69,10 @@ class SharedFile(HotLog):
 
 def shared_app() -> Any:
     """What uvicorn starts in place of `create_app`: the same, but for the file."""
-    import thinslice.store.event_log
+    import thinslice.store.log.event_log
     from thinslice.server.app import create_app
 
-    thinslice.store.event_log.HotLog = SharedFile
+    thinslice.store.log.event_log.HotLog = SharedFile
     return create_app()
 
 

@@ -53,8 +53,8 @@ from thinslice.outcomes.decision import Z_BETTER, Z_HARMLESS
 from thinslice.outcomes.experiment import Readout, read_out
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
-from thinslice.store.schema import to_table
-from thinslice.store.sessions import browsing_sessions, session_log
+from thinslice.store.log.schema import to_table
+from thinslice.store.log.sessions import browsing_sessions, session_log
 from thinslice.store.wire import events_of
 from thinslice.tour import HISTORY_DAYS, HISTORY_SESSIONS, PLAN, TRIAL_DAYS, TRUTH_SESSIONS
 

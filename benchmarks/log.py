@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.domain import Event
-from thinslice.store.hot_log import INSERT, TABLES, HotLog, Row
-from thinslice.store.writer import Writer
+from thinslice.store.log.hot_log import INSERT, TABLES, HotLog, Row
+from thinslice.store.log.writer import Writer
 
 BATCH = 10
 PROPERTIES = '{"referrer":"https://www.example.org/lamps?page=2","width":1280,"list":"search"}'

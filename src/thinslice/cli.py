@@ -18,7 +18,7 @@ from thinslice.errors import InputError, NotFoundError, ThinsliceError
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
-    from thinslice.store.columns import ColumnMap
+    from thinslice.store.exports.columns import ColumnMap
 
 app = typer.Typer(
     help="From a shop's export to a page people click and an honest verdict.",
@@ -362,7 +362,7 @@ def open_engine(data: Path | None) -> Engine:
 
 
 def parse_columns(text: str | None) -> ColumnMap | None:
-    from thinslice.store.columns import ColumnMap
+    from thinslice.store.exports.columns import ColumnMap
 
     return ColumnMap.parse(text) if text else None
 

@@ -46,12 +46,12 @@ from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
 from thinslice.store.audit import Audit, audit_events
 from thinslice.store.catalog import ShopCatalog
-from thinslice.store.columns import ColumnMap
 from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory
-from thinslice.store.event_log import EventLog
-from thinslice.store.exports import ImportReport, read_lists, read_products, stage_events
+from thinslice.store.exports.columns import ColumnMap
+from thinslice.store.exports.staging import ImportReport, read_lists, read_products, stage_events
 from thinslice.store.incumbent import lists_shown
+from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import PhotoStore, read_photos
 from thinslice.store.results import Results
 

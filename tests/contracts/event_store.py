@@ -11,7 +11,7 @@ import pytest
 
 from thinslice.domain import BROWSING, DAY_US, Event, EventType, SessionLog
 from thinslice.interfaces import EventStore
-from thinslice.store.schema import EVENT_SCHEMA, to_events, to_table
+from thinslice.store.log.schema import EVENT_SCHEMA, to_events, to_table
 
 MINUTE_US = 60_000_000
 GAP_US = 30 * MINUTE_US

@@ -10,8 +10,8 @@ import pytest
 from thinslice.domain import Event, EventType
 from thinslice.errors import NotEnoughDataError
 from thinslice.store.audit import Audit, audit_events
-from thinslice.store.import_report import ImportReport, SkippedRow
-from thinslice.store.schema import to_table
+from thinslice.store.exports.import_report import ImportReport, SkippedRow
+from thinslice.store.log.schema import to_table
 
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE

@@ -4,7 +4,7 @@ import json
 
 from thinslice.domain import Event, EventType
 from thinslice.store.incumbent import lists_shown
-from thinslice.store.schema import to_table
+from thinslice.store.log.schema import to_table
 
 
 def _shown(time_us: int, product: str | None, products: object) -> Event:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from thinslice.domain import Event
-from thinslice.store.writer import Writer
+from thinslice.store.log.writer import Writer
 
 _Waiting = asyncio.Future[Exception | None]
 

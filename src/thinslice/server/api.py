@@ -46,7 +46,7 @@ from thinslice.store.wire_values import history_us, minor_of
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine, Shelf
-    from thinslice.store.writer import Writer
+    from thinslice.store.log.writer import Writer
 
 BATCH_EVENTS = 100
 TRUSTED_BATCH_EVENTS = 1000

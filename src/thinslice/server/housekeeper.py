@@ -13,7 +13,7 @@ import time
 from thinslice.config import Settings
 from thinslice.errors import ThinsliceError
 from thinslice.store.directory import DataDirectory, try_lock
-from thinslice.store.event_log import EventLog
+from thinslice.store.log.event_log import EventLog
 
 CRASH_PAUSE_S = 2.0
 _STOP_S = 20
@@ -31,20 +31,28 @@ def main() -> None:
     settings, parent = Settings(), int(sys.argv[1])
     directory = DataDirectory(settings.data)
     log = EventLog(directory, settings)
-    lock = None
+    lock, told = None, set[str]()
     while not stop.is_set() and os.getppid() == parent:
         lock = lock or try_lock(directory.root / ".housekeeper.lock")
         if lock is not None:
-            seal_once(log)
+            seal_once(log, told)
         _wait(stop, settings.seal_seconds, parent)
 
 
-def seal_once(log: EventLog) -> None:
-    """One round; a disk that refuses is logged, and the next round tries again."""
+def seal_once(log: EventLog, told: set[str]) -> None:
+    """One round; a disk that refuses is logged, and the next round tries again.
+
+    A problem that one round cannot mend, such as a damaged file, is logged once: `told` has those.
+    """
     try:
-        log.seal()
+        problems = log.seal().problems
     except ThinsliceError as error:
-        _log.error("sealing: %s", error)
+        problems = [str(error)]
+    for problem in problems:
+        if problem not in told:
+            _log.error("sealing: %s", problem)
+    told.clear()
+    told.update(problems)
 
 
 class Housekeeper(threading.Thread):

@@ -1,4 +1,4 @@
 """What happened? Wire formats and exports in; events, products and sessions out.
 
-Open `event_log.py` first.
+Open `log/event_log.py` first; `exports/` reads what shops export.
 """

@@ -16,9 +16,9 @@ import pyarrow as pa
 from thinslice.domain import BROWSING, MICROSECONDS, EventType
 from thinslice.errors import NotEnoughDataError
 from thinslice.store.audit_sentences import can, cannot
-from thinslice.store.import_report import ImportReport
-from thinslice.store.schema import EVENT_SCHEMA
-from thinslice.store.sessions import sessionise
+from thinslice.store.exports.import_report import ImportReport
+from thinslice.store.log.schema import EVENT_SCHEMA
+from thinslice.store.log.sessions import sessionise
 
 if TYPE_CHECKING:
     import ibis

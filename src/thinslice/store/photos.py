@@ -16,7 +16,7 @@ from uuid import uuid4
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from thinslice.errors import InputError, StorageError
-from thinslice.store.import_report import ImportReport, SkippedRow
+from thinslice.store.exports.import_report import ImportReport, SkippedRow
 
 Progress = Callable[[int, int | None], None]
 """Called with (photos done, photos in all)."""
