@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from thinslice.domain import Event, Experiment, Variant
-from thinslice.store.schema import to_table
+from thinslice.store.log.schema import to_table
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

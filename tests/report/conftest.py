@@ -18,7 +18,7 @@ from thinslice.outcomes.experiment import read_out
 from thinslice.profit.plan import Plan, Range
 from thinslice.profit.worth import judge_experiment, judge_offline
 from thinslice.store.audit import audit_events
-from thinslice.store.schema import to_table
+from thinslice.store.log.schema import to_table
 
 START = 1_772_323_200_000_000  # 1 March 2026
 PLAN = Plan(
