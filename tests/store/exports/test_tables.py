@@ -195,6 +195,34 @@ def test_a_cut_off_packed_file_keeps_what_comes_before(tmp_path: Path) -> None:
     assert notes == ["The packed file is cut off; what comes before the cut is kept."]
 
 
+@pytest.mark.parametrize("kept", [0.3, 0.61, 0.9])
+def test_half_a_row_before_a_cut_is_not_taken_for_a_whole_one(tmp_path: Path, kept: float) -> None:
+    ids = [f"{i * 7919 % 1000003:06}" for i in range(20_000)]
+    packed = gzip.compress("".join(f"s,{i}\n" for i in ["id", *ids]).encode())
+    found, _ = _read(_file(tmp_path, packed[: int(len(packed) * kept)]))
+    assert [row[-1] for row in found] == ids[: len(found)]
+
+
+def test_a_packed_file_that_is_damaged_from_the_start_says_so(tmp_path: Path) -> None:
+    for name, packed in (("a.gz", gzip.compress(b"id,n\n1,2\n" * 99)), ("a.zip", _zip_of("a.csv"))):
+        damaged = bytearray(packed)
+        damaged[len(packed) // 2 if name == "a.gz" else 40] ^= 0xFF
+        with pytest.raises(InputError, match="damaged"):
+            open_table(_file(tmp_path, bytes(damaged), name))
+
+
+def test_an_empty_zip_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="zip without any file"):
+        open_table(_file(tmp_path, b"PK\x05\x06" + bytes(18)))
+
+
+def _zip_of(name: str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, "id,n\n" + "1,2\n" * 99)
+    return held.getvalue()
+
+
 def test_remarks_before_the_header_are_passed_over_and_counted(tmp_path: Path) -> None:
     found, _ = _read(_file(tmp_path, b"# GA4 export\n# 2024\n\nid,n\n7,8\n"))
     assert found == [(5, "7", "8")]

@@ -23,6 +23,7 @@ UNDECODABLE_UTF8 = UNDECODABLE.encode()
 CHUNK_BYTES = 4 << 20
 LONGEST_LINE = 64 << 20
 SAMPLE_BYTES = 256 << 10
+_DAMAGED = "The packed file is damaged ({}); what comes before the damage is kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Member:
 
             if self.packed == "zip":
                 with zipfile.ZipFile(raw) as archive, _opened(archive, self.name) as file:
-                    yield report(_read_zipped(file, note))
+                    yield report(_whole_part(_read_zipped(file), note))
             elif self.packed == "gzip":
-                yield report(_read_gzip(raw, note))
+                yield report(_whole_part(_read_gzip(raw), note))
             else:
                 yield report(_read(raw))
 
@@ -68,12 +69,14 @@ class Member:
 
     def start(self) -> bytes:
         """The first bytes, enough to tell what they are."""
-        sample = b""
-        with self.chunks(_ignore) as chunks:
+        sample, notes = b"", list[str]()
+        with self.chunks(notes.append) as chunks:
             for chunk in chunks:
                 sample += chunk
                 if len(sample) >= SAMPLE_BYTES:
                     break
+        if notes and not sample:
+            raise InputError(f"nothing in {self.path} can be read: {notes[0]} Pack it again")
         return sample[:SAMPLE_BYTES]
 
 
@@ -92,7 +95,7 @@ def members(path: Path) -> list[Member]:
         raise InputError(f"{path} is empty; export it again")
     if magic[:2] == b"\x1f\x8b":
         return [Member(path, packed="gzip")]
-    return _zipped(path) if magic == b"PK\x03\x04" else [Member(path)]
+    return _zipped(path) if magic in (b"PK\x03\x04", b"PK\x05\x06") else [Member(path)]
 
 
 def encoding_of(sample: bytes, path: Path) -> str:
@@ -166,15 +169,33 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _read_zipped(file: IO[bytes], note: Note) -> Iterator[bytes]:
+class _BrokenOffError(Exception):
+    """A packed file has no more to give though it should; the sentence says why."""
+
+
+def _whole_part(chunks: Iterator[bytes], note: Note) -> Iterator[bytes]:
+    """What comes before a cut or damage, without the line that it broke off."""
+    waiting = b""
+    try:
+        for chunk in chunks:
+            end = chunk.rfind(b"\n") + 1
+            yield waiting + chunk[:end]
+            waiting = chunk[end:]
+    except _BrokenOffError as error:
+        note(str(error))
+    else:
+        yield waiting
+
+
+def _read_zipped(file: IO[bytes]) -> Iterator[bytes]:
     try:
         while chunk := file.read(SAMPLE_BYTES):
             yield chunk
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        note(f"The packed file is damaged ({error}); what comes before the damage is kept.")
+        raise _BrokenOffError(_DAMAGED.format(error)) from error
 
 
-def _read_gzip(file: IO[bytes], note: Note) -> Iterator[bytes]:
+def _read_gzip(file: IO[bytes]) -> Iterator[bytes]:
     """Like the gzip module, but what comes before a cut or damage is not lost."""
     unpacker = zlib.decompressobj(wbits=31)
     waiting = b""
@@ -193,9 +214,9 @@ def _read_gzip(file: IO[bytes], note: Note) -> Iterator[bytes]:
             waiting = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
         if chunk := unpacker.flush():
             yield chunk
-        note("The packed file is cut off; what comes before the cut is kept.")
     except zlib.error as error:
-        note(f"The packed file is damaged ({error}); what comes before the damage is kept.")
+        raise _BrokenOffError(_DAMAGED.format(error)) from error
+    raise _BrokenOffError("The packed file is cut off; what comes before the cut is kept.")
 
 
 def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -252,10 +273,6 @@ def _one_kind_of_newline(block: bytes) -> bytes:
 def _undecodable(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
     return UNDECODABLE, error.end
-
-
-def _ignore(_: str) -> None:
-    return
 
 
 def _refuse(sentence: str) -> None:
