@@ -407,6 +407,16 @@ def test_a_product_feed_becomes_products(tmp_path: Path) -> None:
     assert report.sentence() == "4 products read, 2 kept, 2 skipped."
 
 
+def test_a_stock_that_no_shop_has_costs_one_row(tmp_path: Path) -> None:
+    for words in ("in stock", "5"):
+        path = _file(
+            tmp_path, "id,title,stock", f"1,a,{words}", f"2,b,{'9' * 20}", "3,c,inf", "4,d,"
+        )
+        products, report = read_products(path, None, currency="EUR")
+        assert [p.id for p in products] == ["1", "4"]
+        assert [(p.number, p.column) for p in report.problems] == [(3, "stock"), (4, "stock")]
+
+
 def test_category_columns_are_joined_and_stock_is_counted(tmp_path: Path) -> None:
     path = _file(
         tmp_path, "id,name,masterCategory,subCategory,stock", "1,Tee,Apparel,Topwear,3", "2,Cap,,,0"

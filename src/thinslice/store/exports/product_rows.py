@@ -124,8 +124,9 @@ class _Rows:
             return np.full(rows, np.nan), np.ones(rows, bool)
         text = as_text(self._batch.table[self._columns.columns(name)[0]])
         found, right = self._numbers[name].read(text)
+        right &= np.isnan(found) | (np.abs(found) < _MOST)
         if name != "stock" or right.all():
-            return found, right & (np.isnan(found) | (np.abs(found) < _MOST))
+            return found, right
         words = [(t or "").lower() for t in text.to_pylist()]
         sold_out = np.array([w in _SOLD_OUT for w in words])
         known = right | sold_out | np.array([w in _IN_STOCK for w in words])
