@@ -104,7 +104,8 @@ class Payoff:
     ) -> None:
         known = ("tp", "fp", "fn", "tn", "currency", "labels")
         for name in unknown:
-            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            close = [k for k in known[:4] if name.lower().startswith(k)]
+            close = close or get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise InputError(f"a payoff has no {name!r}; {hint}There are: {', '.join(known)}")
         self._set([[tn, fp], [fn, tp]], labels, currency, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -92,11 +93,8 @@ class Sums:
         for skewness (Hall 1992, Cornish and Fisher), evenly spread over its quantiles so that a
         known payoff gives the same range whatever the seed.
         """
-        from scipy.special import stdtrit
-
         rng = np.random.default_rng(seed)
-        even = (np.arange(draws) + 0.5) / draws
-        luck = stdtrit(max(self.units - 1, 1), even)
+        luck = _student(max(self.units - 1, 1), draws)
         bend = np.clip(self.skew * (2 * Z**2 + 1) / (6 * Z**2), -MOST_SKEW, MOST_SKEW)
         luck = rng.permutation(luck + bend * np.minimum(luck**2, 9.0))
         ones = np.ones((draws, 1))
@@ -112,6 +110,15 @@ class Sums:
     ) -> NDArray[np.float64]:
         variance = np.einsum("ij,jk,ik->i", amounts, self.spread, amounts)
         return np.asarray(amounts @ self.total + np.sqrt(np.maximum(variance, 0)) * luck)
+
+
+@lru_cache(maxsize=8)
+def _student(freedom: int, draws: int) -> NDArray[np.float64]:
+    """Student's t at evenly spread probabilities, rising."""
+    from scipy.special import stdtrit
+
+    found: NDArray[np.float64] = stdtrit(freedom, (np.arange(draws) + 0.5) / draws)
+    return found
 
 
 def _spread(totals: NDArray[np.float64]) -> Spread:
