@@ -1,7 +1,7 @@
 """Does the 90 % range of `thinslice.profit.evaluate` hold the truth in 90 of 100 cases?
 
-    python benchmarks/coverage.py               5,000 simulated data sets per line
-    python benchmarks/coverage.py --runs 500    a first look
+    python benchmarks/profit_coverage.py               5,000 simulated data sets per line
+    python benchmarks/profit_coverage.py --runs 500    a first look
 
 Every line is a kind of decision whose true profit is known. A line passes when the share of ranges
 that hold the truth lies in 88 to 92 %, give or take three standard errors of the simulation.
