@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from thinslice.config import Settings, describe
+from thinslice.config import Settings, describe, read_settings
 from thinslice.errors import InputError, NotFoundError, ThinsliceError
 
 if TYPE_CHECKING:
@@ -250,7 +250,13 @@ def report(
 ) -> None:
     """7. What is it worth? Write one self-contained page that anyone can read."""
     engine = open_engine(data)
-    output.write_text(engine.report(pick_shop(engine, shop)), encoding="utf-8")
+    page = engine.report(pick_shop(engine, shop))
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"the report cannot be written: {error}; name another file with -o"
+        ) from error
     say(f"Wrote {output}; it opens in any browser and prints.")
 
 
@@ -352,7 +358,7 @@ def say(text: str, markup: bool = False) -> None:
 def settings_of(data: Path | None, **overrides: Any) -> Settings:
     """The settings in force, with what was given on the command line on top."""
     given = {"data": data, **overrides}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return read_settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def open_engine(data: Path | None) -> Engine:

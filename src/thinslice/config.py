@@ -6,10 +6,13 @@ command is run in, else from the defaults here. `thinslice config` shows the val
 
 from __future__ import annotations
 
+import difflib
 import os
+import tomllib
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,12 +20,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from thinslice.errors import InputError
+
+FILE = "thinslice.toml"
+
 
 class Settings(BaseSettings):
     """The settings of one data directory and the service over it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="THINSLICE_", toml_file="thinslice.toml", extra="forbid", frozen=True
+        env_prefix="THINSLICE_",
+        toml_file=FILE,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     data: Path = Field(
@@ -96,6 +107,30 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings in force, with what is given on top; InputError names one that is wrong."""
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{FILE} must be TOML, such as port = 9000: {error}") from error
+    except ValidationError as error:
+        raise InputError(_first_wrong(error)) from error
+
+
+def _first_wrong(error: ValidationError) -> str:
+    found = error.errors()[0]
+    name = str(found["loc"][0])
+    if found["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else "thinslice config shows those there are"
+        return f"there is no setting {name!r}; {hint}"
+    rule = found["msg"].removeprefix("Input should ")
+    return (
+        f"{name} must {rule}, got {found['input']!r}; correct the option, "
+        f"THINSLICE_{name.upper()} or {FILE}"
+    )
 
 
 def describe(settings: Settings) -> list[tuple[str, str, str]]:

@@ -214,8 +214,11 @@ class Plan:
         return cls(**values, agreed_us=_agreed_us(found.get("agreed")))
 
     def save(self, path: Path | str) -> None:
-        """Write the plan as YAML."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        """Write the plan as YAML; `InputError` says why it cannot be written there."""
+        try:
+            Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot write the plan {path}: {error}") from None
 
     @classmethod
     def load(cls, path: Path | str) -> Plan:
