@@ -124,8 +124,8 @@ HITS, MISSES = _shares()
 
 def same_customers(rng: Rng) -> tuple[float, float, float]:
     """Rows of one customer share outcome and money; the range knows it from the cluster."""
-    y, score, clv = people(rng, 400)
-    who = np.repeat(np.arange(400), rng.integers(1, 6, 400))
+    y, score, clv = people(rng, 1500)
+    who = np.repeat(np.arange(1500), rng.integers(1, 6, 1500))
     plan = Plan(PLAN.payoff, threshold=0.45)
     data = {"clv": clv[who], "who": who}
     found = evaluate(y[who], score[who], plan, data=data, cluster="who").profit
@@ -161,7 +161,7 @@ SIMULATIONS: dict[str, Callable[[Rng], tuple[float, float, float]]] = {
     "two classes, a fixed threshold, money by row": fixed_threshold,
     "two classes, a tuned threshold, money by row": tuned_threshold,
     "two classes, a fixed threshold, guessed payoffs": guessed_payoff,
-    "two classes, several rows per customer": same_customers,
+    "two classes, 1,500 customers of several rows": same_customers,
     "three classes, the highest expected payoff": multiclass,
 }
 

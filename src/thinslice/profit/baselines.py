@@ -77,8 +77,10 @@ def rivals(
     best = _oracle(y, plan, priced)
     found[ORACLE] = _Own(priced.features(y, best), *priced.parts(y, best))
     model = priced.features(y, policy.decided)
+    tuned = None if policy.final is None else priced.features(y, policy.final)
     return {
-        each: _against(each, model, own, plan, priced, cluster, seed) for each, own in found.items()
+        each: _against(each, model, tuned, own, plan, priced, cluster, seed)
+        for each, own in found.items()
     }
 
 
@@ -93,6 +95,7 @@ class _Own(NamedTuple):
 def _against(
     name: str,
     model: NDArray[np.float64],
+    tuned: NDArray[np.float64] | None,
     own: _Own,
     plan: Plan,
     priced: Priced,
@@ -101,7 +104,8 @@ def _against(
 ) -> Rival:
     weights = np.array([1.0, *priced.means()])
     difference = model - own.features
-    draws = Sums.of(difference, priced.means(), cluster).draws(
+    settled = None if tuned is None else tuned - own.features
+    draws = Sums.of(difference, priced.means(), cluster, settled).draws(
         [cell for _, _, cell in priced.uncertain], seed=seed
     )
     factor = plan.yearly()

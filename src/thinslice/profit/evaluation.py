@@ -178,7 +178,7 @@ class Evaluation:
 
     @cached_property
     def profit(self) -> Profit:
-        sums = Sums.of(self.features, self.priced.means(), self.cluster)
+        sums = Sums.of(self.features, self.priced.means(), self.cluster, self.tuned)
         spread = sums.draws(self._cells(), seed=self.seed).spread()
         rows = self.features @ np.array([1.0, *self.priced.means()])
         by_class = np.bincount(self.y, weights=rows, minlength=len(self.labels))
@@ -246,10 +246,12 @@ class Evaluation:
             raise InputError("only evaluations of the same rows in the same order can be compared")
         if self.priced.payoff != other.priced.payoff:
             raise InputError("only evaluations with the same payoff can be compared")
-        difference = self.features - other.features
-        draws = Sums.of(difference, self.priced.means(), self.cluster).draws(
-            self._cells(), seed=self.seed
-        )
+        difference, tuned = self.features - other.features, None
+        if self.tuned is not None or other.tuned is not None:
+            mine = self.features if self.tuned is None else self.tuned
+            tuned = mine - (other.features if other.tuned is None else other.tuned)
+        sums = Sums.of(difference, self.priced.means(), self.cluster, tuned)
+        draws = sums.draws(self._cells(), seed=self.seed)
         spread = draws.spread()
         total = float((difference @ np.array([1.0, *self.priced.means()])).sum())
         return Comparison(
@@ -260,6 +262,12 @@ class Evaluation:
     def features(self) -> NDArray[np.float64]:
         """The model's money row by row, split by uncertain payoff (see `Priced.features`)."""
         return self.priced.features(self.y, self.policy.decided)
+
+    @cached_property
+    def tuned(self) -> NDArray[np.float64] | None:
+        """The same for the threshold tuned on all rows; None where nothing was tuned."""
+        final = self.policy.final
+        return None if final is None else self.priced.features(self.y, final)
 
     @cached_property
     def assumptions(self) -> list[str]:

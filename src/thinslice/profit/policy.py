@@ -25,7 +25,8 @@ class Policy:
     """What was decided in every row, as places of labels (n,), and how it came about.
 
     `threshold` is what to use from now on; where it was tuned, `decided` comes from thresholds
-    that had not seen the row, and `optimum` is what the tuned threshold earned on its own rows.
+    that had not seen the row, `final` (n,) is what the tuned threshold itself decides, and
+    `optimum` what that earned on its own rows.
     """
 
     decided: NDArray[np.int64]
@@ -34,6 +35,7 @@ class Policy:
     score: NDArray[np.float64] | None = None
     curve: Curve | None = None
     optimum: float | None = None
+    final: NDArray[np.int64] | None = None
 
     @property
     def tuned(self) -> bool:
@@ -84,6 +86,7 @@ def by_score(
         score,
         curve,
         float(curve.profit[best]),
+        (score >= curve.thresholds[best]).astype(np.int64),
     )
 
 
