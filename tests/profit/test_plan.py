@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
 from thinslice.outcomes.kpi import KPIS
 from thinslice.profit import Plan, Range
-from thinslice.profit.plan import COMMENTS
+from thinslice.profit.plan import COMMENTS, PREDICTION_COMMENTS
 
 AGREED = 1_767_225_600_123_456  # 2026-01-01 00:00:00.123456 UTC
 
@@ -114,7 +115,26 @@ def test_an_error_names_the_file(tmp_path):
         Plan.load(tmp_path / "none.yml")
 
 
-@pytest.mark.parametrize("field", [name for name in COMMENTS if name not in ("agreed", "digest")])
+@pytest.mark.parametrize(
+    "field",
+    [name for name in {**COMMENTS, **PREDICTION_COMMENTS} if name not in ("agreed", "digest")],
+)
 def test_every_field_of_a_plan_is_documented(field):
     page = Path(__file__).parents[2] / "docs" / "profit.md"
     assert f"`{field}`" in page.read_text("utf-8")
+
+
+def test_the_first_page_of_the_docs_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "profit.md").read_text("utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    rng = np.random.default_rng(0)
+    churns = rng.random(200) < 0.3
+    names = {
+        "y_true": np.where(churns, "churn", "stay"),
+        "y_score": np.clip(churns * 0.3 + rng.random(200) * 0.7, 0, 1),
+        "df": {"clv": rng.exponential(100, 200)},
+    }
+    exec(code, names)  # noqa: S102 - our own page
+    assert set(names["what_to_do"]) <= {"stay", "churn"}
+    assert Plan.load("plan.yml") == names["plan"]
