@@ -54,6 +54,10 @@ def main() -> None:
     except ThinsliceError as error:
         Console(stderr=True).print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # so DuckDB calls Ctrl-C
+            raise
+        raise SystemExit(130) from None
 
 
 # The path
