@@ -173,6 +173,7 @@ def test_capacity_takes_the_best_scores():
     found = evaluate(y, score, Plan(PAYOFF, capacity=100, threshold=0.0), data={"clv": clv})
     chosen = np.argsort(-score)[:100]
     assert sorted(np.flatnonzero(found.policy.decided)) == sorted(chosen)
+    assert found.threshold == score[chosen].min()
     tuned = evaluate(y, score, Plan(PAYOFF, capacity=100), data={"clv": clv})
     assert (score >= tuned.threshold).sum() <= 100
     with pytest.raises(InputError, match="capacity is 100"):
@@ -339,6 +340,12 @@ Y4, P4 = [0, 1] * 40, [0.2, 0.7] * 40
 def test_what_is_ambiguous_or_wrong_is_an_error_that_says_what_to_do(call, says):
     with pytest.raises((InputError, NotEnoughDataError, ColumnError), match=says):
         call()
+
+
+def test_a_label_that_pandas_calls_missing_names_its_row():
+    y = pd.Series([0, 1, pd.NA] * 20, dtype="Int64")
+    with pytest.raises(InputError, match="row 2"):
+        evaluate(y, [0.1, 0.2, 0.3] * 20, Plan(Payoff(tp=1)))
 
 
 def test_rows_in_another_order_are_noticed():

@@ -15,7 +15,7 @@ from thinslice.profit.baselines import Rival, rivals
 from thinslice.profit.columns import Columns, same_rows, vector
 from thinslice.profit.curve import Curve, resample_best
 from thinslice.profit.kill_rule import Ruling, rule
-from thinslice.profit.labels import encode, two_labels
+from thinslice.profit.labels import encode, missing, two_labels
 from thinslice.profit.money import say
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import EXPECTED, Plan
@@ -283,6 +283,8 @@ class Evaluation:
             said.append("It assumes that rows do not depend on each other; else give a cluster.")
         if not self._cells():
             said.append("It takes every payoff as known exactly; give a Range where it is a guess.")
+        if len(self._cells()) > 1:
+            said.append("It assumes that the guessed payoffs do not depend on each other.")
         if self.plan.problem:
             said.append(self.plan.problem)
         return said
@@ -371,7 +373,7 @@ def _groups(cluster: Any, columns: Columns, n: int) -> NDArray[np.int64] | None:
         raise InputError(
             f"cluster has {len(values)} rows and y_true has {n}; they must be the same"
         )
-    if values.dtype == object and any(v is None or v != v for v in values.tolist()):
+    if values.dtype == object and any(map(missing, values.tolist())):
         raise InputError("cluster must be known in every row; fill it in or leave the rows out")
     groups = np.unique(
         values if values.dtype != object else values.astype(str), return_inverse=True

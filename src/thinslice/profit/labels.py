@@ -97,7 +97,7 @@ def unknown_label(value: Any, labels: Sequence[Any], what: str) -> str:
 
 
 def _in_row(value: Any, labels: Sequence[Any], what: str, row: int) -> str:
-    if value is None or value != value:
+    if missing(value):
         return f"{what} has no label in row {row} (counted from 0); fill it in or leave the row out"
     if isinstance(value, float) and not value.is_integer():
         return (
@@ -110,12 +110,19 @@ def _in_row(value: Any, labels: Sequence[Any], what: str, row: int) -> str:
 def _distinct(y: NDArray[Any]) -> list[Any]:
     if y.dtype.kind in "biuf":
         return [x for x in np.unique(y).tolist() if x == x]
-    seen = {value for value in y.tolist() if _hashable(value) and value == value}
-    seen.discard(None)
+    seen = {value for value in y.tolist() if _hashable(value) and not missing(value)}
     try:
         return sorted(seen)
     except TypeError:
         return sorted(seen, key=str)
+
+
+def missing(value: Any) -> bool:
+    """None, NaN, NaT and the NA of pandas, which refuses to be compared."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):
+        return True
 
 
 def _plain(label: Any) -> Any:

@@ -69,7 +69,8 @@ def by_score(
     if threshold is not None:
         decided = (score >= threshold).astype(np.int64)
         if capacity is not None and decided.sum() > capacity:
-            decided = _at_most(score, capacity)
+            threshold = _reached_by_at_most(score, capacity)
+            decided = (score >= threshold).astype(np.int64)
         return Policy(decided, "a threshold fixed beforehand", threshold, score, curve)
     folds = _folds(score, act - none, cluster, seed)
     decided = np.zeros(len(y), np.int64)
@@ -196,9 +197,8 @@ def _folds(
     return folds
 
 
-def _at_most(score: NDArray[np.float64], capacity: float) -> NDArray[np.int64]:
-    """The best scores; a group of equal scores that does not fit is left out whole."""
+def _reached_by_at_most(score: NDArray[np.float64], capacity: float) -> float:
+    """The lowest threshold that fits; a group of equal scores that does not is left out whole."""
     values, counts = np.unique(-score, return_counts=True)
     fits = np.searchsorted(np.cumsum(counts), capacity, side="right")
-    lowest = -values[fits - 1] if fits else np.inf
-    return np.asarray((score >= lowest).astype(np.int64))
+    return float(-values[fits - 1]) if fits else float("inf")
