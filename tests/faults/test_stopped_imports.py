@@ -1,4 +1,4 @@
-"""Imports that are stopped at any moment: nothing is lost or doubled, and nobody sees a traceback."""
+"""Imports that are stopped at any moment: nothing is lost or doubled, and no traceback is seen."""
 
 from __future__ import annotations
 
