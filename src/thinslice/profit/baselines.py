@@ -203,7 +203,7 @@ def _no_such(name: str, labels: Sequence[Any]) -> str:
             f"which of the decisions {list(labels)!r} means doing nothing? Say "
             "Payoff.from_matrix(..., nothing=...), or choose another baseline in the plan"
         )
-    several = ", ".join(
-        f"'column:NAME', or decisions such as all {label!r}" for label in labels[:1]
+    return (
+        f"the baseline {name!r} makes no sense for {len(labels)} classes; use 'random', "
+        "'column:NAME', or decisions, one per row"
     )
-    return f"the baseline {name!r} makes no sense for {len(labels)} classes; use {several}"

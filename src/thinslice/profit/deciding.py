@@ -29,10 +29,9 @@ def decide(proba: Any, payoff: Payoff, *, data: Any = None, labels: Any = None) 
         stated = (0, 1)
     if stated is None or len(stated) != payoff.classes:
         raise InputError(f"decide needs labels=[...], one for each of {payoff.classes} classes")
-    n = len(proba)
-    score = scores(proba, tuple(stated), n)
+    score = scores(proba, tuple(stated), None, "proba")
     chances = both(score, "proba") if score.ndim == 1 else probabilities(score, "proba")
-    priced = Priced.of(payoff, n, Columns(data))
+    priced = Priced.of(payoff, len(score), Columns(data))
     chosen = expected(chances, priced).argmax(axis=1)
     found: NDArray[Any] = np.array(stated)[chosen]
     return found

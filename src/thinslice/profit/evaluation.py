@@ -113,6 +113,8 @@ def evaluate(
     for other, what in ((y_score, "y_score"), (y_pred, "y_pred"), (data, "data")):
         same_rows(y_true, other, f"y_true and {what}")
     truth = vector(y_true, "y_true")
+    if not len(truth):
+        raise NotEnoughDataError("y_true is empty; there is nothing to judge")
     labels = _labels(truth, payoff, pos_label)
     y = encode(truth, labels, "y_true")
     _both_classes(y, labels)
@@ -356,8 +358,6 @@ def _labels(truth: NDArray[Any], payoff: Payoff, pos_label: Any) -> tuple[Any, .
 
 
 def _both_classes(y: NDArray[np.int64], labels: tuple[Any, ...]) -> None:
-    if len(y) == 0:
-        raise NotEnoughDataError("y_true is empty; there is nothing to judge")
     if y.min() == y.max():
         raise NotEnoughDataError(
             f"y_true has only the class {labels[int(y[0])]!r}; take rows of all classes, for "

@@ -311,6 +311,8 @@ def _checked_payoff(plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {"payoff": payoff, "currency": payoff.currency}
     for name in ("per_year", "discount"):
         found[name] = _amount(getattr(plan, name), name)
+    if not found["per_year"]:
+        raise InputError("per_year must be above 0; 12 for a month of rows, 1 for a year of them")
     if plan.capacity is not None:
         found["capacity"] = _amount(plan.capacity, "capacity")
     if plan.threshold is not None and plan.threshold != EXPECTED:

@@ -105,23 +105,25 @@ def expected(proba: NDArray[np.float64], priced: Priced) -> NDArray[np.float64]:
     return found
 
 
-def scores(y_score: Any, labels: Sequence[Any], n: int) -> NDArray[np.float64]:
+def scores(
+    y_score: Any, labels: Sequence[Any], n: int | None, what: str = "y_score"
+) -> NDArray[np.float64]:
     """Scores (n,) or probabilities (n, K), checked; a column per class in the labels' order.
 
     Arrays of K columns follow scikit-learn, the labels sorted; frames follow their names.
     """
-    array, names = matrix(y_score, "y_score")
-    if array.dtype.kind in "OUSb" or (array.ndim == 1 and set(np.unique(array[:3])) <= {0, 1}):
-        _refuse_decisions(array, labels)
+    array, names = matrix(y_score, what)
+    if what == "y_score" and (array.dtype.kind in "OUSb" or _zeros_and_ones(array)):
+        _refuse_decisions(array)
     if array.ndim == 1 or array.shape[1] == 1:
-        found = numbers(array.reshape(-1), "y_score")
+        found = numbers(array.reshape(-1), what)
     else:
-        found = _by_class(array, names, labels)
-    if len(found) != n:
-        raise InputError(f"y_score has {len(found)} rows and y_true has {n}; they must be the same")
+        found = _by_class(array, names, labels, what)
+    if n is not None and len(found) != n:
+        raise InputError(f"{what} has {len(found)} rows and y_true has {n}; they must be the same")
     if found.ndim == 1 and len(labels) > 2:
         raise InputError(
-            f"{len(labels)} classes need one probability per class and row, shape ({n}, "
+            f"{len(labels)} classes need one probability per class and row, shape ({len(found)}, "
             f"{len(labels)}), or decisions as y_pred; got one score per row"
         )
     return found[:, 1] if found.ndim == 2 and len(labels) == 2 else found
@@ -152,11 +154,11 @@ def enough_to_tune(n: int) -> None:
 
 
 def _by_class(
-    array: NDArray[Any], names: list[str] | None, labels: Sequence[Any]
+    array: NDArray[Any], names: list[str] | None, labels: Sequence[Any], what: str
 ) -> NDArray[np.float64]:
     if array.ndim != 2 or array.shape[1] != len(labels):
         raise InputError(
-            f"y_score has the shape {array.shape} and there are {len(labels)} classes; give one "
+            f"{what} has the shape {array.shape} and there are {len(labels)} classes; give one "
             "column per class"
         )
     wanted = [str(label) for label in labels]
@@ -164,14 +166,18 @@ def _by_class(
         array = array[:, [list(map(str, names)).index(label) for label in wanted]]
     elif list(labels) != sorted(labels):
         raise InputError(
-            f"the columns of y_score have no names and the labels {list(labels)!r} are not in "
+            f"the columns of {what} have no names and the labels {list(labels)!r} are not in "
             "scikit-learn's sorted order; pass a frame whose columns are named by the labels"
         )
-    flat = numbers(array.reshape(-1), "y_score (counted value by value)")
+    flat = numbers(array.reshape(-1), f"{what} (counted value by value)")
     return flat.reshape(array.shape)
 
 
-def _refuse_decisions(array: NDArray[Any], labels: Sequence[Any]) -> None:
+def _zeros_and_ones(array: NDArray[Any]) -> bool:
+    return array.ndim == 1 and bool(((array == 0) | (array == 1)).all())
+
+
+def _refuse_decisions(array: NDArray[Any]) -> None:
     values = set(array.reshape(-1).tolist()) if array.ndim == 1 else set()
     if array.dtype.kind == "b" or any(isinstance(value, str) for value in values):
         raise InputError("y_score holds labels; pass decisions as y_pred=, scores as y_score")
