@@ -159,5 +159,9 @@ def test_a_payoff_survives_its_plain_form():
         assert Payoff.from_dict(payoff.to_dict()) == payoff
     with pytest.raises(InputError, match="put them in a column"):
         Payoff.from_dict(Payoff(tp=[1, 2]).to_dict())
+    with pytest.raises(InputError, match="rows are what was true"):
+        Payoff.from_dict({"matrix": 3})
+    with pytest.raises(InputError, match="cannot be made"):
+        Payoff.from_dict({"tp": {"distribution": "norm", "args": [1, 2, 3, 4]}})
     with pytest.raises(InputError, match="the distributions are"):
         Payoff.from_dict({"tp": {"distribution": "rv_discrete"}})

@@ -206,7 +206,10 @@ class Payoff:
         """A payoff as a plan's file has it; raises `InputError` for an unknown name."""
         values = {key: _revived(key, given) for key, given in value.items()}
         if "matrix" in values:
-            matrix = [[_revived("matrix", cell) for cell in row] for row in values.pop("matrix")]
+            rows = values.pop("matrix")
+            if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+                raise InputError(f"a payoff matrix is {LAYOUT}; got {rows!r}")
+            matrix = [[_revived("matrix", cell) for cell in row] for row in rows]
             unknown = set(values) - {"labels", "currency", "nothing"}
             if unknown:
                 raise InputError(
@@ -300,7 +303,10 @@ def _revived(name: str, value: Any) -> Any:
                 f"{value['distribution']!r}"
             )
         kind = getattr(scipy.stats, value["distribution"])
-        return kind(*value.get("args", ()), **value.get("kwds", {}))
+        try:
+            return kind(*value.get("args", ()), **value.get("kwds", {}))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name}: {value['distribution']} cannot be made: {error}") from None
     if "array" in value:
         raise InputError(
             f"{name}: amounts given as an array are not kept in a plan's file; put them in a "
