@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import socket
 import threading
@@ -24,7 +25,7 @@ APP = "thinslice.server.app:create_app"
 DRAIN_SECONDS = 20
 BACKLOG = 2048
 _ANYWHERE = "0.0.0.0"
-_START_SECONDS = 120
+_START_SECONDS = 30
 
 Say = Callable[[str], None]
 
@@ -135,8 +136,7 @@ def _prepare(settings: Settings) -> None:
 def _tell_when_ready(
     settings: Settings, address: str, shop: str | None, say: Say, ready: Say | None
 ) -> None:
-    if not _is_ready(settings.port, address):
-        return
+    _wait_until_ready(settings.port, address, say)
     say(f"Open {address} (Ctrl-C stops)")
     if shop is not None:
         from thinslice.store.control import ControlPlane
@@ -149,20 +149,26 @@ def _tell_when_ready(
         ready(address)
 
 
-def _is_ready(port: int, address: str) -> bool:
+def _wait_until_ready(port: int, address: str, say: Say) -> None:
+    """Return when requests are answered; say so once when that takes long."""
     host = address.removeprefix("http://").rsplit(":", 1)[0].strip("[]")
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            if json.loads(connection.getresponse().read())["status"]:
-                return True
-        except (OSError, ValueError, http.client.HTTPException):
-            time.sleep(0.1)
-        finally:
-            connection.close()
-    return False
+    patient_until = time.monotonic() + _START_SECONDS
+    while not _is_ready(host, port):
+        if time.monotonic() > patient_until:
+            say("The workers are still starting; what they print says why.")
+            patient_until = math.inf
+        time.sleep(0.1)
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return bool(json.loads(connection.getresponse().read())["status"])
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _is_loopback(host: str) -> bool:
