@@ -25,6 +25,22 @@ def experiment(name: str, placement: str = "product", shop: str = "lamps") -> Ex
     return Experiment(name, shop, "Does it sell more?", ARMS, "salt", 1000, placement=placement)
 
 
+class Cramped(ControlPlane):
+    """One whose disk has room for little more."""
+
+    def _connect(self) -> sqlite3.Connection:
+        db = super()._connect()
+        db.execute("pragma max_page_count = 20")
+        return db
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    plane = Cramped(tmp_path / "control.sqlite")
+    with pytest.raises(StorageError, match="disk is full"):
+        for number in range(100):
+            plane.add_shop(Shop(f"s{number}", "x" * 10_000))
+
+
 def test_a_shop_is_found_again_by_another_process(control: ControlPlane) -> None:
     again = ControlPlane(control.path)
     assert again.shop("lamps") == Shop("lamps", "Lamps & more", "EUR", "Europe/Vienna")

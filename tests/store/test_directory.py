@@ -53,6 +53,19 @@ def test_a_scratch_folder_is_gone_afterwards(tmp_path: Path) -> None:
     assert not first.exists() and not second.exists()
 
 
+def test_a_disk_that_fills_up_while_something_is_worked_out_is_told(tmp_path: Path) -> None:
+    import duckdb
+
+    directory, full = DataDirectory(tmp_path), Path("/dev/full")
+    with pytest.raises(StorageError, match="free some space"), directory.scratch():
+        full.write_bytes(b"x")
+    with pytest.raises(StorageError, match="free some space"), directory.scratch():
+        duckdb.connect().execute(f"copy (select 1) to '{full}' (format parquet)")
+    with pytest.raises(FileNotFoundError), directory.scratch() as folder:
+        (folder / "nothing").read_bytes()
+    assert not [path for path in (tmp_path / "scratch").iterdir() if path.is_dir()]
+
+
 def test_what_a_killed_process_left_in_scratch_is_removed(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys; from thinslice.store.directory import DataDirectory\n"

@@ -391,7 +391,8 @@ class ControlPlane:
             try:
                 yield db
             except BaseException:
-                db.execute("rollback")
+                if db.in_transaction:  # a full disk has ended it already
+                    db.execute("rollback")
                 raise
             db.execute("commit")
 

@@ -6,6 +6,7 @@ folder synced, so that a reader sees the old content or the new content and neve
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -68,7 +69,8 @@ class DataDirectory:
         """A temporary folder on the same file system, removed afterwards.
 
         What a killed process left behind is removed by the next one to ask: each folder is
-        locked by its owner for as long as the owner lives.
+        locked by its owner for as long as the owner lives. Raises StorageError when the disk fills
+        up meanwhile.
         """
         parent = self._made("scratch")
         folder = parent / uuid4().hex
@@ -84,6 +86,13 @@ class DataDirectory:
             ) from error
         try:
             yield folder
+        except Exception as error:
+            if not _is_full(error):
+                raise
+            raise StorageError(
+                f"the disk of {self.root} is full, so it was not finished; free some space and "
+                "begin again, what was there before is kept"
+            ) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(held)
@@ -199,6 +208,12 @@ def _sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether Python, Arrow or DuckDB says that a disk has no room left."""
+    out_of_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return out_of_room or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _remove_abandoned(parent: Path) -> None:
