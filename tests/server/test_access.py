@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
-from thinslice.server.access import Pass, is_this_computer, link_token, read, sign
+from thinslice.server.access import PageGate, Pass, is_this_computer, link_token, read, sign
+from thinslice.store.control import ControlPlane
 
 SECRET = b"s" * 32
 ELSEWHERE = {"Host": "shop.example:8080"}
@@ -189,3 +192,23 @@ def test_a_visit_is_noted_with_the_label_of_its_link(lamps: Any, eventually: Any
     eventually(lambda: [v for v in lamps.control.visits("lamps") if v.who == "Bela"])
     visit = next(v for v in lamps.control.visits("lamps") if v.who == "Bela")
     assert (visit.page, visit.state) == ("shop", "/lamps/shop?trail=p1")
+
+
+def test_a_damaged_control_file_is_told_and_closes_the_door(tmp_path: Path) -> None:
+    control = ControlPlane(tmp_path / "control.sqlite")
+    control.path.write_bytes(b"damaged" * 1000)
+
+    async def page(*_: Any) -> None:
+        raise AssertionError("the page was opened")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    asked = {"type": "http", "method": "GET", "path": "/lamps/", "query_string": b"", "headers": []}
+    asyncio.run(PageGate(page, lambda: control)(asked, receive, send))
+    assert sent[0]["status"] == 503

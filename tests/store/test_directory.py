@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from thinslice.errors import InputError, StorageError
-from thinslice.store.directory import DataDirectory, publish_folder, write_durably
+from thinslice.store.directory import (
+    DataDirectory,
+    locked,
+    publish_folder,
+    try_lock,
+    write_durably,
+)
 
 
 def test_the_data_directory_is_made_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -64,6 +70,14 @@ def test_a_disk_that_fills_up_while_something_is_worked_out_is_told(tmp_path: Pa
     with pytest.raises(FileNotFoundError), directory.scratch() as folder:
         (folder / "nothing").read_bytes()
     assert not [path for path in (tmp_path / "scratch").iterdir() if path.is_dir()]
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError, match="could not be opened"):
+        try_lock(tmp_path / "file" / "lock")
+    with pytest.raises(StorageError, match="could not be opened"), locked(tmp_path / "file" / "l"):
+        pass
 
 
 def test_what_a_killed_process_left_in_scratch_is_removed(tmp_path: Path) -> None:

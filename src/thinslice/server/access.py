@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thinslice.errors import BusyError, StorageError
 from thinslice.store.control import ControlPlane
 
 OPEN = frozenset({"v1", "static", "healthz", "readyz", "openapi.json", "favicon.ico"})
@@ -46,6 +47,10 @@ PAGE_HEADERS = {
 }
 
 OWNER_HOURS = 12
+_OUT_OF_ORDER = (
+    "Who may see this page cannot be looked up at this moment. Nothing was lost; try again, and "
+    "tell the person who runs the service if it stays."
+)
 _SIGN_IN_BYTES = 4096
 _COOKIE = "thinslice-"
 _FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip")
@@ -159,7 +164,10 @@ class PageGate:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        answer = await self._answer(request)
+        try:
+            answer = await self._answer(request)
+        except (StorageError, BusyError):
+            answer = HTMLResponse(_OUT_OF_ORDER, 503, {"retry-after": "5"})
         await (answer or self._app)(scope, receive, _with_page_headers(send))
 
     async def _answer(self, request: Request) -> Response | None:

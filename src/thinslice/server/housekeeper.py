@@ -11,7 +11,7 @@ import threading
 import time
 
 from thinslice.config import Settings
-from thinslice.errors import ThinsliceError
+from thinslice.errors import StorageError, ThinsliceError
 from thinslice.store.directory import DataDirectory, try_lock
 from thinslice.store.log.event_log import EventLog
 
@@ -33,7 +33,7 @@ def main() -> None:
     log = EventLog(directory, settings)
     lock, told = None, set[str]()
     while not stop.is_set() and os.getppid() == parent:
-        lock = lock or try_lock(directory.root / ".housekeeper.lock")
+        lock = lock or _turn(directory)
         if lock is not None:
             seal_once(log, told)
         _wait(stop, settings.seal_seconds, parent)
@@ -86,6 +86,15 @@ class Housekeeper(threading.Thread):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _turn(directory: DataDirectory) -> int | None:
+    """The lock of the one housekeeper, None while another has it or the disk refuses."""
+    try:
+        return try_lock(directory.root / ".housekeeper.lock")
+    except StorageError as error:
+        _log.error("sealing: %s", error)
+        return None
 
 
 def _start() -> subprocess.Popen[bytes]:
