@@ -20,7 +20,7 @@ from tests.contracts.event_store import (
 
 from thinslice.config import Settings
 from thinslice.domain import DAY_US, Event, EventType
-from thinslice.errors import InputError
+from thinslice.errors import InputError, StorageError
 from thinslice.store.directory import DataDirectory
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.log.schema import EVENT_SCHEMA, to_table
@@ -280,3 +280,12 @@ def compare_with_memory(
             assert same_log(logs[-1].sessions(shop, **period), reference.sessions(shop, **period))
         for log in logs:
             log.close()
+
+
+def test_a_damaged_segment_is_named(log: EventLog, tmp_path: Path) -> None:
+    log.adopt("lamps", staged(tmp_path, [view("a"), view("b")]))
+    (segment,) = (tmp_path / "events").rglob("*.parquet")
+    segment.chmod(0o600)
+    segment.write_bytes(segment.read_bytes()[:100])
+    with pytest.raises(StorageError, match=segment.name):
+        log.events("lamps")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from thinslice.config import Settings
 from thinslice.domain import Event, SessionLog
-from thinslice.errors import InputError
+from thinslice.errors import InputError, StorageError
 from thinslice.store.directory import DataDirectory, locked
 from thinslice.store.log.fingerprints import fingerprints, sorted_set
 from thinslice.store.log.hot_files import MovedError, RunningSessions, again_if_moved, unsealed_rows
@@ -224,14 +224,21 @@ def _bounds(since_us: int | None, until_us: int | None) -> tuple[int, int]:
 
 @contextmanager
 def _all_there(segments: list[Path]) -> Iterator[None]:
-    """Tell a segment that was deleted while it was to be read from any other trouble."""
+    """Tell a segment that was deleted while it was to be read, and a damaged one, from the rest."""
+    import duckdb
+
     try:
         yield
     except Exception as error:
-        gone = "No files found" in str(error) or not all(file.exists() for file in segments)
-        if not gone:
-            raise
-        raise MovedError from error
+        if "No files found" in str(error) or not all(file.exists() for file in segments):
+            raise MovedError from error
+        broken = (duckdb.InvalidInputException, duckdb.IOException, pa.ArrowInvalid)
+        if isinstance(error, broken) and ".parquet" in str(error):
+            raise StorageError(
+                f"a segment of the log is damaged: {error}; restore it from a backup, or move it "
+                "away and import its events again"
+            ) from error
+        raise
 
 
 def _chunks(in_order: Path) -> Iterator[pa.Table]:
