@@ -182,13 +182,18 @@ def test_reading_beside_writing_and_sealing_never_loses_or_doubles(tmp_path: Pat
     stop = threading.Event()
 
     def write() -> None:
-        for i in range(40):
-            log.append("lamps", [view(f"m{i}-{j}", i) for j in range(5)])
-        stop.set()
+        try:
+            for i in range(40):
+                log.append("lamps", [view(f"m{i}-{j}", i) for j in range(5)])
+        finally:
+            stop.set()
 
     def keep_house() -> None:
-        while not stop.is_set():
-            assert log.seal().problems == []
+        try:
+            while not stop.is_set():
+                assert log.seal().problems == []
+        finally:
+            stop.set()
 
     threads = [threading.Thread(target=target) for target in (write, keep_house)]
     for thread in threads:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from tests.contracts.event_store import view
 
 from thinslice.errors import InputError
+from thinslice.store.directory import try_lock
 from thinslice.store.log.hot_files import CLOSED, LIVE, hot_files, open_readonly, unsealed_rows
 from thinslice.store.log.hot_log import HotLog
 
@@ -125,3 +128,26 @@ def test_a_value_that_cannot_be_stored_is_refused_with_its_whole_batch(
 def test_a_shop_that_is_no_folder_name_is_refused(hot: HotLog) -> None:
     with pytest.raises(InputError, match="a shop id must be"):
         hot.append([("../lamps", [view("a")])])
+
+
+def test_a_lock_is_never_found_free_while_its_writer_lives(tmp_path: Path) -> None:
+    found_free: list[Path] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            for path in tmp_path.glob("*.lock"):
+                if (lock := try_lock(path)) is not None:
+                    found_free.append(path)
+                    os.close(lock)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    writers = [HotLog(tmp_path, max_events=10, max_minutes=60) for _ in range(100)]
+    for writer in writers:
+        writer.append([("lamps", [view("a")])])
+    stop.set()
+    looking.join()
+    for writer in writers:
+        writer.close()
+    assert found_free == []

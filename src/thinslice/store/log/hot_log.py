@@ -222,9 +222,16 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _lock_new(path: Path) -> int:
-    lock = try_lock(path)
+    """A lock file that is locked before anyone finds it: a free one would look abandoned."""
+    unnamed = path.with_suffix(".locking")
+    lock = try_lock(unnamed)
     if lock is None:
         raise FileExistsError(f"{path} belongs to another writer")
+    try:
+        unnamed.rename(path)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

@@ -203,11 +203,21 @@ def _sweep(hot: Path) -> None:
         file = files.get(id)
         emptied = file and file.state != LIVE and rest in ("sqlite-wal", "sqlite-shm")
         unborn = file is None and rest in _REMAINS and _is_ownerless(hot / f"{id}.lock")
-        if emptied or unborn:
+        unlocked = rest == "locking" and _is_forgotten(path)
+        if emptied or unborn or unlocked:
             path.unlink(missing_ok=True)
 
 
+_LONG_S = 3600
+"""A lock file takes its name at once; one that has not after an hour never will."""
+
 _REMAINS = ("lock", "new", "new-wal", "new-shm", "new-journal", "sqlite-wal", "sqlite-shm")
+
+
+def _is_forgotten(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime < time.time() - _LONG_S
+    return False
 
 
 def _is_ownerless(lock_file: Path) -> bool:
