@@ -8,6 +8,7 @@ microseconds since 1970 in UTC, a product or visitor id is the shop's own string
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -114,6 +115,17 @@ def minor_digits(currency: str) -> int:
     (2, 0, 3)
     """
     return 0 if currency in _NO_MINOR_UNIT else 3 if currency in _THREE_DIGITS else 2
+
+
+def two_significant(value: float) -> float:
+    """A number with its first two digits kept.
+
+    >>> two_significant(3749), two_significant(-0.0347), two_significant(0)
+    (3700.0, -0.035, 0.0)
+    """
+    if value == 0 or not math.isfinite(value):
+        return float(value)
+    return round(float(value), 1 - math.floor(math.log10(abs(value))))
 
 
 @dataclass(frozen=True, slots=True)

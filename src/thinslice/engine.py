@@ -228,7 +228,7 @@ class Engine:
         return judge_offline(found, self.plan(shop_id)) if found else None
 
     def replay(self, shop_id: str, index: int, policy: str = "session") -> Replay:
-        """Step through a real anonymous session, with the lists of a model that never saw it."""
+        """Step through a real anonymous session; an evaluated model has never seen it."""
         shelf = self.shelf(shop_id)
         ranker = shelf.replay_ranker()
         everything = Filters(in_stock=False)
@@ -319,8 +319,8 @@ class Engine:
         readout = read_out(
             experiment,
             self.log.sessionised(
-                # A day more, so that sessions which were running at the start are whole.
                 shop_id,
+                # A day more, so that sessions which were running at the start are whole.
                 since_us=experiment.started_us - DAY_US,
                 until_us=experiment.stopped_us,
             ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinslice.domain import two_significant
 from thinslice.profit.ranges import Range
 
 if TYPE_CHECKING:
@@ -77,17 +78,6 @@ def more_visitors(gain: Gain, visitors: int) -> int | None:
     if gain.likely <= 0 or half > 10 * gain.likely:
         return None
     return max(1, math.ceil(visitors * ((half / gain.likely) ** 2 - 1)))
-
-
-def two_significant(value: float) -> float:
-    """A number with its first two digits kept.
-
-    >>> two_significant(3749), two_significant(-0.0347), two_significant(0)
-    (3700.0, -0.035, 0.0)
-    """
-    if value == 0 or not math.isfinite(value):
-        return float(value)
-    return round(float(value), 1 - math.floor(math.log10(abs(value))))
 
 
 def say(value: float) -> str:

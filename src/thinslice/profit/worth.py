@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from thinslice.domain import Verdict
+from thinslice.domain import Verdict, two_significant
 from thinslice.profit.judgement import Judgement
 from thinslice.profit.money import (
     DRAWS,
@@ -18,7 +18,6 @@ from thinslice.profit.money import (
     gain_per_year,
     more_visitors,
     say,
-    two_significant,
 )
 from thinslice.profit.offline import judge_offline
 from thinslice.profit.plan import Plan

@@ -14,7 +14,7 @@ from typing import TypeGuard
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from thinslice.domain import MICROSECONDS, minor_digits
+from thinslice.domain import MICROSECONDS, minor_digits, two_significant
 
 UNKNOWN = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -83,17 +83,6 @@ def decimal(value: float | None, digits: int = 3) -> str:
     ('0.663', '1.0', '–')
     """
     return _with_minus(value, f"{abs(value):,.{digits}f}") if _known(value) else UNKNOWN
-
-
-def two_significant(value: float) -> float:
-    """A number with its first two digits kept.
-
-    >>> two_significant(3749), two_significant(-0.0347), two_significant(0)
-    (3700.0, -0.035, 0.0)
-    """
-    if value == 0 or not math.isfinite(value):
-        return float(value)
-    return round(float(value), 1 - math.floor(math.log10(abs(value))))
 
 
 def money(amount: float | None, currency: str) -> str:

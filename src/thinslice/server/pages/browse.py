@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from thinslice.domain import Product
-from thinslice.server.pages.words import leaf
+from thinslice.ranking.rules import leaf
 
 _MAX_WORDS = 8
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from thinslice.domain import Product
+from thinslice.ranking.rules import leaf
 from thinslice.report.numbers import tint
-from thinslice.server.pages.words import leaf
 
 if TYPE_CHECKING:
     from thinslice.engine import Shelf

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from thinslice.domain import INCUMBENT, Exposure, Filters, Product, Query, Recommendation
+from thinslice.ranking.rules import leaf
 from thinslice.server.pages.address import View, photo_address, write_trail
 from thinslice.server.pages.browse import Browser, Category
 from thinslice.server.pages.cards import Card, card, named, stock
-from thinslice.server.pages.words import count, leaf, looked_at, shorten
+from thinslice.server.pages.words import count, looked_at, shorten
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine, Shelf

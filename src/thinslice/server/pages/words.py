@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thinslice.domain import Product
+from thinslice.ranking.rules import leaf
 
 _COUNTS = (
     *("no", "one", "two", "three", "four", "five", "six"),
@@ -19,15 +20,6 @@ def count(number: int) -> str:
     ('four', 'no', '12,345')
     """
     return _COUNTS[number] if 0 <= number < len(_COUNTS) else f"{number:,}"
-
-
-def leaf(category: str) -> str:
-    """The last part of a category path.
-
-    >>> leaf("Home > Lighting > Desk lamps"), leaf("")
-    ('Desk lamps', '')
-    """
-    return category.split(">")[-1].strip()
 
 
 def shorten(text: str, length: int = 60) -> str:
