@@ -286,8 +286,9 @@ class Engine:
         question: str = "",
         placement: str = "product",
         now_us: int | None = None,
+        salt: str = "",
     ) -> Experiment:
-        """Split the visitors between two list makers from now on."""
+        """Split the visitors between two list makers from now on; the same salt, the same split."""
         shelf = self.shelf(shop_id)
         shelf.ranker().check_policies(control, treatment)
         again = " again" if treatment == control else ""
@@ -300,7 +301,7 @@ class Engine:
             shop=shop_id,
             question=question or f"Is {policy_name(treatment)} better than {policy_name(control)}?",
             variants=variants,
-            salt=uuid4().hex,
+            salt=salt or uuid4().hex,
             started_us=now_us or clock_us(),
             placement=placement,
         )
