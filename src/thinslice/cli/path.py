@@ -1,66 +1,32 @@
-"""The `thinslice` command: one subcommand per step of the path, and a few to run the service."""
+"""The path, one command per step: from an export to a page with a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from thinslice.config import Settings, describe, read_settings
-from thinslice.errors import InputError, NotFoundError, ThinsliceError
-
-if TYPE_CHECKING:
-    from thinslice.engine import Engine
-    from thinslice.store.exports.columns import ColumnMap
-
-app = typer.Typer(
-    help="From a shop's export to a page people click and an honest verdict.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+from thinslice.cli.command import app
+from thinslice.cli.options import (
+    Columns,
+    Currency,
+    DataFolder,
+    ShopId,
+    TimeZone,
+    console,
+    found_or_new_shop,
+    open_engine,
+    parse_columns,
+    pick_shop,
+    progress_bar,
+    reported,
+    say,
+    settings_of,
 )
-experiments = typer.Typer(
-    help="Start, stop and list experiments: visitors are split between two list makers.",
-    no_args_is_help=True,
-)
-app.add_typer(experiments, name="experiment")
-console = Console()
-
-DataFolder = Annotated[
-    Path | None, typer.Option("--data", help="The folder that holds everything.")
-]
-ShopId = Annotated[
-    str | None, typer.Option("--shop", help="The shop; needed if there are several.")
-]
-Columns = Annotated[
-    str | None,
-    typer.Option("--map", help="Column map, such as session=user_session,product=product_id."),
-]
-Currency = Annotated[str, typer.Option(help="Currency of the prices, such as EUR.")]
-TimeZone = Annotated[str, typer.Option(help="The shop's time zone, such as Europe/Paris.")]
-
-
-def main() -> None:
-    """Run the command; an error that is meant for its reader is printed as one sentence."""
-    try:
-        app()
-    except ThinsliceError as error:
-        Console(stderr=True).print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
-    except RuntimeError as error:
-        if str(error) != "Query interrupted":  # so DuckDB calls Ctrl-C
-            raise
-        raise SystemExit(130) from None
-
-
-# The path
+from thinslice.errors import InputError
 
 
 @app.command()
@@ -276,146 +242,3 @@ def demo(
     from thinslice.tour import tour
 
     tour(settings_of(data, port=port), once=once, console=console)
-
-
-# To run the service
-
-
-@app.command()
-def key(
-    kind: Annotated[str, typer.Argument(help="write (for the shop's pages) or secret (servers).")],
-    origin: Annotated[
-        list[str] | None, typer.Option(help="Site that may use a write key; repeat for several.")
-    ] = None,
-    shop: ShopId = None,
-    data: DataFolder = None,
-) -> None:
-    """Make a key for the API. It is shown once; only its hash is kept."""
-    engine = open_engine(data)
-    say(engine.control.create_key(pick_shop(engine, shop), kind, tuple(origin or ())))
-
-
-@app.command()
-def config(data: DataFolder = None) -> None:
-    """Show every setting with its value and what it means."""
-    table = Table(box=None, header_style="bold")
-    for heading in ("setting", "value", "meaning"):
-        table.add_column(heading)
-    for name, value, meaning in describe(settings_of(data)):
-        table.add_row(name, value, meaning)
-    console.print(table)
-
-
-@experiments.command("start")
-def start_experiment(
-    name: Annotated[str, typer.Argument(help="A short name, such as autumn-lists.")],
-    control: Annotated[str, typer.Option(help="What the shop shows today.")] = "list:incumbent",
-    treatment: Annotated[str, typer.Option(help="What is tried against it.")] = "session",
-    question: Annotated[str, typer.Option(help="The question, in plain words.")] = "",
-    placement: Annotated[str, typer.Option(help="Where on the site the list stands.")] = "product",
-    shop: ShopId = None,
-    data: DataFolder = None,
-) -> None:
-    """Split the visitors between two list makers: session, item_to_item, popular or list:NAME."""
-    engine = open_engine(data)
-    engine.start_experiment(
-        pick_shop(engine, shop),
-        name,
-        control=control,
-        treatment=treatment,
-        question=question,
-        placement=placement,
-    )
-    say(f"Experiment {name} is running. Read it with: thinslice readout {name}")
-
-
-@experiments.command("stop")
-def stop_experiment(
-    name: Annotated[str, typer.Argument(help="The experiment.")],
-    shop: ShopId = None,
-    data: DataFolder = None,
-) -> None:
-    """Stop an experiment; every visitor gets the session list again."""
-    engine = open_engine(data)
-    engine.stop_experiment(pick_shop(engine, shop), name)
-    say(f"Experiment {name} is stopped.")
-
-
-@experiments.command("list")
-def list_experiments(shop: ShopId = None, data: DataFolder = None) -> None:
-    """List the experiments of a shop."""
-    engine = open_engine(data)
-    for experiment in engine.control.experiments(pick_shop(engine, shop)):
-        arms = " against ".join(v.policy for v in reversed(experiment.variants))
-        state = "running" if experiment.stopped_us is None else "stopped"
-        say(f"{experiment.id}: {arms}, {state}")
-
-
-# How the commands find things
-
-
-def say(text: str, markup: bool = False) -> None:
-    """Print a line as it is: no wrapping inside a pipe, no colours guessed from words."""
-    console.print(text, markup=markup, highlight=False, soft_wrap=True)
-
-
-def settings_of(data: Path | None, **overrides: Any) -> Settings:
-    """The settings in force, with what was given on the command line on top."""
-    given = {"data": data, **overrides}
-    return read_settings(**{name: value for name, value in given.items() if value is not None})
-
-
-def open_engine(data: Path | None) -> Engine:
-    from thinslice.engine import Engine
-
-    return Engine(settings_of(data))
-
-
-def parse_columns(text: str | None) -> ColumnMap | None:
-    from thinslice.store.exports.columns import ColumnMap
-
-    return ColumnMap.parse(text) if text else None
-
-
-def pick_shop(engine: Engine, shop: str | None) -> str:
-    """The shop that was named, or the only one there is."""
-    if shop is not None:
-        return engine.control.shop(shop).id
-    known = [s.id for s in engine.control.shops()]
-    if len(known) == 1:
-        return known[0]
-    if not known:
-        raise NotFoundError(
-            f"{engine.settings.data} holds no shop yet; import one: thinslice import EVENTS.csv"
-        )
-    raise InputError(f"there are several shops; name one with --shop: {', '.join(known)}")
-
-
-def found_or_new_shop(
-    engine: Engine, shop: str | None, name: str | None, currency: str, time_zone: str
-) -> str:
-    """The shop that was named or the only one; a new one where there is none."""
-    from thinslice.domain import Shop
-
-    known = [s.id for s in engine.control.shops()]
-    if shop in known or (shop is None and len(known) == 1):
-        return shop or known[0]
-    if shop is None and known:
-        return pick_shop(engine, None)
-    shop_id = shop or "shop"
-    engine.control.add_shop(Shop(shop_id, name or shop_id, currency, time_zone))
-    return shop_id
-
-
-def reported(report: Any) -> None:
-    for line in report.lines():
-        say(line)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Any]:
-    """A bar over bytes or rows; a plain line where the output is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

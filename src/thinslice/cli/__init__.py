@@ -1,0 +1,9 @@
+"""The `thinslice` command: one subcommand per step of the path, and a few to run the service.
+
+Open `path.py` first. Importing a module here is what adds its commands, in this order.
+"""
+
+from thinslice.cli import path, service, experiments  # isort: skip
+from thinslice.cli.command import app, main
+
+__all__ = ["app", "experiments", "main", "path", "service"]
