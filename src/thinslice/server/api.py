@@ -45,7 +45,8 @@ from thinslice.store.wire import decode_batch, read_batch
 from thinslice.store.wire_values import history_us, minor_of
 
 if TYPE_CHECKING:
-    from thinslice.engine import Engine, Shelf
+    from thinslice.engine import Engine
+    from thinslice.shelf import Shelf
     from thinslice.store.log.writer import Writer
 
 BATCH_EVENTS = 100

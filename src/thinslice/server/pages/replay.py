@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from thinslice.domain import SessionLog
-    from thinslice.engine import Engine, Shelf
+    from thinslice.engine import Engine
     from thinslice.evaluation.replay import Replay, Step
     from thinslice.server.pages.site import Site
+    from thinslice.shelf import Shelf
 
 POLICIES = {
     "session": "Chosen for this visit",

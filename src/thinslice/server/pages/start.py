@@ -17,8 +17,9 @@ from thinslice.server.pages.findings import read_out_headline
 from thinslice.server.pages.site import STEPS
 
 if TYPE_CHECKING:
-    from thinslice.engine import Engine, Shelf
+    from thinslice.engine import Engine
     from thinslice.server.pages.site import Site
+    from thinslice.shelf import Shelf
 
 _LATEST = 500
 """Visits of pages that the first page looks back at."""

@@ -17,8 +17,9 @@ from thinslice.server.pages.cards import Card, card, named, stock
 from thinslice.server.pages.words import count, looked_at, shorten
 
 if TYPE_CHECKING:
-    from thinslice.engine import Engine, Shelf
+    from thinslice.engine import Engine
     from thinslice.server.pages.site import Site
+    from thinslice.shelf import Shelf
 
 N_SHOWN = 8
 """Products of each list."""
