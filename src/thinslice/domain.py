@@ -11,7 +11,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,6 +252,17 @@ class Recommendation:
     source: str
 
 
+LeftOut = Literal["qa", "holdout", "paused", "not_in_traffic", "could_not_show"]
+"""Why a list that was shown while an experiment ran does not count.
+
+qa              someone asked to see this variant
+holdout         the visitor is kept out of all experiments
+paused          the experiment's traffic is 0
+not_in_traffic  the visitor is not among the share that takes part, or has no id
+could_not_show  a variant had nothing of its own for this request, whichever the visitor is in
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """A list as it was shown: experiments and attribution count these."""
@@ -268,16 +279,36 @@ class Exposure:
     experiment: str | None = None
     variant: str | None = None
     note: str = ""
+    left_out: LeftOut | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether an experiment counts it: it has a variant and nothing speaks against it."""
+        return self.variant is not None and self.left_out is None
 
     def to_event(self) -> Event:
-        """The exposure as an event of the log, its id being the message id."""
-        shown = {
+        """The exposure as an event of the log, its id being the message id.
+
+        Positions are the order of `products`. `experiment` and `variant` are columns of the event
+        where it counts; else they stand beside the reason among the properties only, so that no
+        analysis can count it by mistake.
+        """
+        shown: dict[str, object] = {
             "placement": self.placement,
             "policy": self.policy,
             "model_version": self.model_version,
             "products": [r.product for r in self.recommendations],
             "sources": [r.source for r in self.recommendations],
+            "reasons": [r.reason for r in self.recommendations],
         }
+        if self.note:
+            shown["note"] = self.note
+        if self.left_out:
+            shown |= {
+                "left_out": self.left_out,
+                "experiment": self.experiment,
+                "variant": self.variant,
+            }
         return Event(
             message_id=self.id,
             type=EventType.RECOMMENDATION_SERVED,
@@ -286,8 +317,8 @@ class Exposure:
             visitor=self.visitor,
             session=self.session,
             exposure_id=self.id,
-            experiment=self.experiment,
-            variant=self.variant,
+            experiment=self.experiment if self.counts else None,
+            variant=self.variant if self.counts else None,
             properties=json.dumps(shown, separators=(",", ":")),
         )
 
@@ -302,11 +333,32 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was done to an experiment, or noticed about it: when, by whom, what, and why.
+
+    `what` is one of `CHANGES`; `traffic` is the share of the visitors from then on, where it
+    changed; `note` is the reason, the conclusion, or what was noticed.
+    """
+
+    at_us: int
+    who: str
+    what: str
+    note: str = ""
+    traffic: float | None = None
+
+
+CHANGES = ("started", "ramped", "paused", "stopped", "killed", "learned", "noticed")
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """Two or more variants of which the first is the control. Running while `stopped_us` is None.
 
-    `known_effect` is the true relative change of the deciding KPI where the shop is generated and
-    it is known by construction; None for every real shop.
+    `traffic` is the share of the visitors that take part now, split by the variants' weights; the
+    others see the control's list and do not count. 0 is a pause. `after` names the variant whose
+    list everyone sees once it is stopped. `known_effect` is the true relative change of the
+    deciding KPI where the shop is generated and it is known by construction; None for every real
+    shop.
     """
 
     id: str
@@ -318,10 +370,29 @@ class Experiment:
     stopped_us: int | None = None
     placement: str = "product"
     known_effect: float | None = None
+    traffic: float = 1.0
+    after: str | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def control(self) -> Variant:
         return self.variants[0]
+
+    @property
+    def state(self) -> str:
+        """"running", "paused" or "stopped"."""
+        if self.stopped_us is not None:
+            return "stopped"
+        return "running" if self.traffic > 0 else "paused"
+
+    @property
+    def learned(self) -> str:
+        """What the team concluded, in its latest words; empty before anyone wrote it."""
+        return next((c.note for c in reversed(self.changes) if c.what == "learned"), "")
+
+    def variant(self, name: str) -> Variant | None:
+        """The variant of that name."""
+        return next((v for v in self.variants if v.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
