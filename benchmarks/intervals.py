@@ -13,25 +13,18 @@ import argparse
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.domain import Verdict
-from thinslice.outcomes.comparison import compare
+from thinslice.outcomes.comparison import compare_all
 from thinslice.outcomes.decision import decide
+from thinslice.outcomes.intervals import difference, non_inferiority, relative_lift
 from thinslice.outcomes.kpi import COLUMNS, KPIS
-from thinslice.outcomes.statistics import (
-    Estimate,
-    Moments,
-    difference,
-    non_inferiority,
-    pairs,
-    ratio,
-    relative_lift,
-    sample_ratio,
-)
+from thinslice.outcomes.moments import Estimate, Moments, pairs, ratio
+from thinslice.outcomes.sample_ratio import sample_ratio
 
 Rows = NDArray[np.float64]
 
@@ -124,16 +117,14 @@ def per_session(rng: np.random.Generator, runs: int) -> Iterator[Line]:
 def nothing_happens(rng: np.random.Generator, runs: int) -> Iterator[Line]:
     """A/A experiments through the whole decision: how often they ship, and how often they stop."""
     n = 1500
+    asked = (
+        replace(KPIS["conversion"], decides=True),
+        replace(KPIS["revenue_per_session"], max_worse=0.05),
+    )
     shipped = stopped = 0
     for _ in range(runs):
         control, treatment = (_shoppers(rng, n) for _ in range(2))
-        rows = [
-            compare(KPIS["conversion"], control, treatment, currency="EUR", is_deciding=True),
-            compare(
-                KPIS["revenue_per_session"], control, treatment, currency="EUR", max_worse=0.05
-            ),
-        ]
-        verdict = decide(rows, [], "B", 2 * n).verdict
+        verdict = decide(compare_all(asked, control, treatment), "B", 2 * n).verdict
         shipped, stopped = (
             shipped + (verdict is Verdict.SHIP),
             stopped + (verdict is Verdict.STOP),

@@ -49,8 +49,7 @@ from thinslice.domain import (
 from thinslice.models.bundle import learn
 from thinslice.outcomes.assignment import assign
 from thinslice.outcomes.comparison import Row
-from thinslice.outcomes.decision import Z_BETTER, Z_HARMLESS
-from thinslice.outcomes.experiment import Readout, read_out
+from thinslice.outcomes.readout import Readout, read_out
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.store.log.schema import to_table
@@ -61,6 +60,7 @@ from thinslice.tour import HISTORY_DAYS, HISTORY_SESSIONS, PLAN, TRIAL_DAYS, TRU
 NOTHING = next(trial for trial in TRIALS if trial.treatment == f"list:{RENAMED}")
 VERDICTS = (Verdict.SHIP, Verdict.NOT_PROVEN, Verdict.STOP)
 SINCE_US = 1_790_000_000_000_000
+Z_BETTER, Z_HARMLESS = 1.96, 1.645
 UNTIL_US = SINCE_US + TRIAL_DAYS * DAY_US
 ONE_SIDED = float(ndtr(-Z_BETTER))
 """How often a 95 % range lies wholly on the one side of the truth."""
@@ -78,11 +78,11 @@ class Known:
 
     @property
     def deciding(self) -> Row:
-        return next(row for row in self.readout.rows if row.is_deciding)
+        return next(row for row in self.readout.rows if row.metric.is_success)
 
     @property
     def guardrail(self) -> Row:
-        return next(row for row in self.readout.rows if row.is_guardrail)
+        return next(row for row in self.readout.rows if row.metric.is_guardrail)
 
     @property
     def holds(self) -> bool:
@@ -278,12 +278,12 @@ def nothing(found: Sequence[Known]) -> Iterator[str | Line]:
     n = len(found)
     decisive, guarding = ([getattr(x, name) for x in found] for name in ("deciding", "guardrail"))
     for rows in (decisive, guarding):
-        label = rows[0].kpi.label
+        label = rows[0].metric.label
         for change in ("better", "worse"):
             times = sum(row.change == change for row in rows)
             yield Line(f"{label} clearly {change}", times, n, ONE_SIDED, ONE_SIDED)
     violated = sum(bool(row.harmless and row.harmless.violated) for row in guarding)
-    what = f"{guarding[0].kpi.label} worse by more than {PLAN.max_worse:.0%}"
+    what = f"{guarding[0].metric.label} worse by more than {guarding[0].metric.max_worse:.0%}"
     yield Line(what, violated, n, 0.0, 1 - float(ndtr(Z_HARMLESS)))
     yield _coverage(found)
     verdicts = Counter(one.readout.verdict for one in found)
@@ -305,7 +305,7 @@ def stop_rate(found: Sequence[Known]) -> float:
     rates = []
     for row in (one.guardrail for one in found):
         standard_error = (row.absolute.high - row.absolute.estimate) / Z_BETTER
-        edge = (row.max_worse or 0.0) * row.control / standard_error
+        edge = (row.metric.max_worse or 0.0) * row.control / standard_error
         rates.append(ONE_SIDED + max(ONE_SIDED, float(ndtr(-Z_HARMLESS - edge))))
     return float(np.mean(rates))
 

@@ -36,7 +36,7 @@ from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import Bundle, learn
 from thinslice.outcomes.assignment import assign
-from thinslice.outcomes.experiment import Readout, read_out
+from thinslice.outcomes.readout import Readout, read_out
 from thinslice.profit.plan import Plan
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 from thinslice.ranking.lists import ListRecommender

@@ -5,7 +5,7 @@ import pytest
 
 from thinslice.errors import InputError
 from thinslice.outcomes.assignment import assign
-from thinslice.outcomes.statistics import sample_ratio
+from thinslice.outcomes.sample_ratio import sample_ratio
 
 
 def test_a_visitor_always_gets_the_same_variant(experiment):

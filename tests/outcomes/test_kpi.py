@@ -5,7 +5,7 @@ import pytest
 
 from thinslice.errors import InputError
 from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
-from thinslice.outcomes.statistics import Moments
+from thinslice.outcomes.moments import Moments
 
 
 def one_visitor(**values):
@@ -43,7 +43,7 @@ def test_every_kpi_says_what_it_is():
     for k in KPIS.values():
         assert k.label
         assert "/" in k.definition
-        assert {k.numerator, k.denominator, k.counts} <= set(COLUMNS)
+        assert set(k.columns) <= set(COLUMNS)
 
 
 @pytest.mark.parametrize("name", KPIS)

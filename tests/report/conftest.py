@@ -14,7 +14,7 @@ import pytest
 from thinslice.domain import DAY_US, Event, EventType, Experiment, Scored, SessionLog, Variant
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import split_by_time
-from thinslice.outcomes.experiment import read_out
+from thinslice.outcomes.readout import read_out
 from thinslice.profit.plan import Plan, Range
 from thinslice.profit.worth import judge_experiment, judge_offline
 from thinslice.store.audit import audit_events
@@ -23,8 +23,7 @@ from thinslice.store.log.schema import to_table
 START = 1_772_323_200_000_000  # 1 March 2026
 PLAN = Plan(
     question="Do recommendations from the running visit sell more?",
-    guardrail="bounce_rate",
-    max_worse=0.05,
+    guardrails={"bounce_rate": 0.05},
     order_value=Range(9, 12, 16),
     must_beat=10_000,
     fixed_cost=6_000,

@@ -1,4 +1,4 @@
 """Did it work, and did it hurt anything? Exposures and purchases in; KPIs and readouts out.
 
-Open `experiment.py` first.
+Open `readout.py` first.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thinslice.domain import MICROSECONDS, EventType
 from thinslice.errors import InputError
 from thinslice.outcomes.kpi import COLUMNS
-from thinslice.outcomes.statistics import Moments, pairs
+from thinslice.outcomes.moments import Moments, pairs
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -1,21 +1,27 @@
-"""One KPI in two variants: both figures, the difference with its range, and how to read it."""
+"""Metrics in two variants: both figures, the difference with its range, and how to read it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from thinslice.domain import Interval, minor_digits
-from thinslice.outcomes.kpi import KPI
-from thinslice.outcomes.statistics import (
-    Estimate,
-    Moments,
+from thinslice.domain import Interval
+from thinslice.outcomes.intervals import (
     NonInferiority,
     difference,
     non_inferiority,
     relative_lift,
+    root,
 )
+from thinslice.outcomes.metric import Metric
+from thinslice.outcomes.moments import Estimate, Moments
+from thinslice.outcomes.sequential import critical
+
+ALPHA = 0.05
+"""How often something is found where there is nothing: for all success metrics together, for each
+guardrail, and for all that is only watched together."""
 
 ENOUGH = 10
 """Fewer orders, clicks or sessions than this in both variants together prove nothing."""
@@ -25,27 +31,27 @@ Change = Literal["better", "worse", "unclear", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A KPI in control and treatment. Money is in units of the currency, shares are 0 to 1.
+    """A metric in control and treatment. Money is in units of the currency, shares are 0 to 1.
 
-    `change` is what the 95 % interval of the difference says, "unknown" where there is too little
-    to go by; `harmless` is set for guardrails only. `z` is the difference in standard errors,
-    positive when better.
+    `change` is what the interval of the difference says, "unknown" where there is too little to go
+    by; `harmless` is set for guardrails only. `z` is the difference in standard errors, positive
+    when better, and `critical` how many standard errors the interval reaches.
     """
 
-    kpi: KPI
+    metric: Metric
     control: float
     treatment: float
     absolute: Interval
     relative: Interval
     change: Change
     z: float
-    is_deciding: bool = False
-    max_worse: float | None = None
+    critical: float
     harmless: NonInferiority | None = None
 
     @property
-    def is_guardrail(self) -> bool:
-        return self.harmless is not None
+    def allowed(self) -> str:
+        """How much worse a guardrail may be, in words."""
+        return percent(self.metric.max_worse or 0)
 
     @property
     def reading(self) -> str:
@@ -60,7 +66,7 @@ class Row:
             return "clearly better"
         if self.harmless:
             return (
-                f"not worse by more than {percent(self.max_worse or 0)}"
+                f"not worse by more than {self.allowed}"
                 if self.harmless.proven
                 else "not yet shown to be harmless"
             )
@@ -68,65 +74,115 @@ class Row:
 
     def line(self, control: str, treatment: str) -> str:
         """The row as one line of text: both figures, the range of the difference, the reading."""
-        before, after = (_figure(value, self.kpi.unit) for value in (self.control, self.treatment))
+        before, after = (
+            _figure(value, self.metric.unit) for value in (self.control, self.treatment)
+        )
         spread = "" if self.change == "unknown" else f" ({spread_of(self.relative)})"
         return (
-            f"{self.kpi.label}: {before} in {control}, {after} in {treatment}{spread}: "
+            f"{self.metric.label}: {before} in {control}, {after} in {treatment}{spread}: "
             f"{self.reading}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kpi": self.kpi.name,
-            "label": self.kpi.label,
-            "unit": self.kpi.unit,
-            "better": self.kpi.better,
-            "definition": self.kpi.definition,
+            "kpi": self.metric.name,
+            "label": self.metric.label,
+            "unit": self.metric.unit,
+            "better": self.metric.better,
+            "definition": self.metric.definition,
             "control": finite(self.control),
             "treatment": finite(self.treatment),
             "absolute": interval_dict(self.absolute),
             "relative": interval_dict(self.relative),
-            "is_deciding": self.is_deciding,
-            "is_guardrail": self.is_guardrail,
-            "max_worse": self.max_worse,
+            "is_deciding": self.metric.is_success,
+            "is_guardrail": self.metric.is_guardrail,
+            "max_worse": self.metric.max_worse,
             "change": self.change,
             "reading": self.reading,
         }
 
 
-def compare(
-    kpi: KPI,
+def compare_all(
+    metrics: Sequence[Metric],
     control: Moments,
     treatment: Moments,
     *,
-    currency: str,
-    is_deciding: bool = False,
-    max_worse: float | None = None,
-    confidence: float = 0.95,
+    alpha: float = ALPHA,
+    tuned_for: float | None = None,
+    money_unit: float = 1.0,
+) -> tuple[Row, ...]:
+    """Every metric side by side, each at the level that its role gives it.
+
+    Success metrics share `alpha` (Bonferroni), since one of them is enough; each guardrail has all
+    of it, since all of them have to pass; those only watched share it, so that they hold shipping
+    back by chance no more often than one test.
+    """
+    n_success = sum(metric.is_success for metric in metrics)
+    n_watched = sum(metric.is_watched for metric in metrics)
+
+    def shared_by(metric: Metric) -> int:
+        return n_success if metric.is_success else n_watched if metric.is_watched else 1
+
+    return tuple(
+        compare(
+            metric,
+            control,
+            treatment,
+            confidence=1 - alpha / shared_by(metric),
+            alpha=alpha,
+            tuned_for=tuned_for,
+            money_unit=money_unit,
+        )
+        for metric in metrics
+    )
+
+
+def compare(
+    metric: Metric,
+    control: Moments,
+    treatment: Moments,
+    *,
+    confidence: float = 1 - ALPHA,
+    alpha: float = ALPHA,
+    tuned_for: float | None = None,
+    money_unit: float = 1.0,
 ) -> Row:
-    """Set one KPI of two variants side by side; `max_worse` makes it a guardrail."""
-    scale = 10.0 ** -minor_digits(currency) if kpi.unit == "money" else 1.0
-    c, t = (_scaled(kpi.estimate(m), scale) for m in (control, treatment))
-    absolute = difference(t, c, confidence)
-    seen = control.total(kpi.counts) + treatment.total(kpi.counts)
-    se = math.sqrt(t.variance + c.variance) if t.variance + c.variance > 0 else math.nan
-    sign = 1 if kpi.better == "higher" else -1
+    """Set one metric of two variants side by side.
+
+    `confidence` is that of the two-sided intervals, `alpha` that of the one-sided test of a
+    guardrail. `tuned_for` makes them hold at any number of looks (`sequential.py`). `money_unit`
+    is what 1 in a column of money is worth: 0.01 for cents.
+    """
+    scale = money_unit if metric.unit == "money" else 1.0
+    c, t = (_scaled(metric.estimate(m), scale) for m in (control, treatment))
+    absolute = difference(t, c, confidence, tuned_for)
+    se = root(t.variance + c.variance) or math.nan
     row = Row(
-        kpi,
+        metric,
         c.value,
         t.value,
         absolute,
-        relative_lift(t, c, confidence),
-        _change(absolute, sign) if seen >= ENOUGH and not math.isnan(se) else "unknown",
-        sign * absolute.estimate / se,
-        is_deciding,
+        relative_lift(t, c, confidence, tuned_for),
+        _change(absolute, metric.sign) if _enough(metric, control, treatment, se) else "unknown",
+        metric.sign * absolute.estimate / se,
+        critical(1 - confidence, t.n + c.n, tuned_for),
     )
-    if max_worse is None:
+    if metric.max_worse is None:
         return row
-    harmless = non_inferiority(t, c, max_worse, better=kpi.better)
+    harmless = non_inferiority(
+        t, c, metric.max_worse, better=metric.better, alpha=alpha, tuned_for=tuned_for
+    )
     if row.change == "unknown":
         harmless = replace(harmless, proven=False, violated=False)
-    return replace(row, max_worse=max_worse, harmless=harmless)
+    return replace(row, harmless=harmless)
+
+
+def _enough(metric: Metric, control: Moments, treatment: Moments, se: float) -> bool:
+    if math.isnan(se):
+        return False
+    if metric.counts is None:
+        return True
+    return control.total(metric.counts) + treatment.total(metric.counts) >= ENOUGH
 
 
 def percent(share: float) -> str:

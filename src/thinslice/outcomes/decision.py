@@ -1,8 +1,9 @@
 """From rows to a verdict, by the rule that Spotify published (Schultzberg et al. 2024).
 
-Ship when the deciding KPI improves, every guardrail is shown to be harmless, nothing else clearly
-deteriorates and the split of visitors is as intended. Success keeps its 5 % to itself; guardrails
-are tested at 5 % each, one-sided, without sharing, since all of them have to pass.
+Ship when at least one success metric is clearly better, every guardrail is shown to be harmless,
+nothing clearly deteriorates and the split of visitors is as intended. Success metrics share their
+5 %; guardrails are tested at 5 % each, one-sided, without sharing, since all of them have to pass.
+Without a success metric, to be harmless is enough.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from dataclasses import dataclass
 
 from thinslice.domain import Verdict
 from thinslice.outcomes.comparison import ENOUGH, Row, percent, spread_of
-from thinslice.outcomes.statistics import SampleRatio, more_units
+from thinslice.outcomes.intervals import more_units
+from thinslice.outcomes.sample_ratio import SampleRatio
 
 MIN_VISITORS = 10
 """Per variant; below it no interval means what it says."""
-
-Z_BETTER, Z_HARMLESS = 1.96, 1.645
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,14 @@ def refuse(
         return _no_verdict(
             f"Too early: a variant needs at least {MIN_VISITORS} visitors ({counts})."
         )
-    deciding = next(row for row in rows if row.is_deciding)
-    if deciding.change == "unknown":
-        counted = deciding.kpi.counts.replace("_", " ")
+    asked = [row for row in rows if row.metric.is_success] or [
+        row for row in rows if row.metric.is_guardrail
+    ]
+    if all(row.change == "unknown" for row in asked):
+        metric = asked[0].metric
+        counted = (metric.counts or metric.numerator).replace("_", " ")
         return _no_verdict(
-            f"Too early: {deciding.kpi.label.lower()} needs at least {ENOUGH} {counted} in both "
+            f"Too early: {metric.label.lower()} needs at least {ENOUGH} {counted} in both "
             "variants together, and visitors who differ, before it says anything."
         )
     return None
@@ -74,17 +77,24 @@ def several(variants: Sequence[str]) -> Decision:
     )
 
 
-def decide(rows: Sequence[Row], held_back: Sequence[Row], treatment: str, n: int) -> Decision:
-    """The verdict on n visitors. `held_back`: other KPIs that have clearly deteriorated."""
-    deciding = next(row for row in rows if row.is_deciding)
-    guardrails = [row for row in rows if row.harmless]
-    worse = [r for r in (deciding, *guardrails) if r.change == "worse" or _violated(r)]
+def decide(rows: Sequence[Row], treatment: str, n: int) -> Decision:
+    """The verdict on n visitors; `treatment` is the variant's name, for the sentence."""
+    success = [row for row in rows if row.metric.is_success]
+    guardrails = [row for row in rows if row.metric.is_guardrail]
+    worse = [
+        row
+        for row in rows
+        if (row.metric.is_success or row.metric.is_guardrail)
+        and (row.change == "worse" or _violated(row))
+    ]
     if worse:
         return _stop(worse, treatment)
-    unproven = [row for row in guardrails if row.harmless and not row.harmless.proven]
-    if deciding.change == "better" and not unproven and not held_back:
-        return _ship(deciding, guardrails, treatment)
-    return _not_proven(deciding, unproven, held_back, treatment, n)
+    better = [row for row in success if row.change == "better"]
+    unproven = [row for row in guardrails if not (row.harmless and row.harmless.proven)]
+    held_back = [row for row in rows if row.metric.is_watched and row.change == "worse"]
+    if (better or not success) and not unproven and not held_back:
+        return _ship(better, guardrails, treatment)
+    return _not_proven(success, better, unproven, held_back, treatment, n)
 
 
 def _no_verdict(reason: str) -> Decision:
@@ -93,52 +103,72 @@ def _no_verdict(reason: str) -> Decision:
 
 def _stop(worse: Sequence[Row], treatment: str) -> Decision:
     row = worse[0]
-    what = _effect(row, treatment)
     if _violated(row):
+        reason = f"{row.metric.label} is worse by more than the {row.allowed} that the plan allows."
+    elif row.harmless and row.harmless.proven:
         reason = (
-            f"{row.kpi.label} is worse by more than the {percent(row.max_worse or 0)} that the "
-            "plan allows."
-        )
-    elif row.is_guardrail and row.harmless and row.harmless.proven:
-        reason = (
-            f"{row.kpi.label} is clearly worse, even if by less than the "
-            f"{percent(row.max_worse or 0)} that the plan allows."
+            f"{row.metric.label} is clearly worse, even if by less than the {row.allowed} that "
+            "the plan allows."
         )
     else:
-        reason = f"{row.kpi.label} is clearly worse."
-    return Decision(Verdict.STOP, reason, f"{what}.")
+        reason = f"{row.metric.label} is clearly worse."
+    return Decision(Verdict.STOP, reason, f"{_effect(row, treatment)}.")
 
 
-def _ship(deciding: Row, guardrails: Sequence[Row], treatment: str) -> Decision:
-    sentence = _effect(deciding, treatment)
-    safe = "".join(
-        f", and {row.kpi.label.lower()} is not worse by more than {percent(row.max_worse or 0)}"
-        for row in guardrails
+def _ship(better: Sequence[Row], guardrails: Sequence[Row], treatment: str) -> Decision:
+    safe = [
+        f"{row.metric.label.lower()} is not worse by more than {row.allowed}" for row in guardrails
+    ]
+    if not better:
+        return Decision(
+            Verdict.SHIP,
+            "Every guardrail is shown to be harmless and nothing deteriorates.",
+            f"With {treatment} {_listed(safe)}.",
+        )
+    gains = [_effect(row, treatment if row is better[0] else "") for row in better]
+    gains[1:] = [gain[:1].lower() + gain[1:] for gain in gains[1:]]
+    what = "The deciding KPI is" if len(better) == 1 else f"{len(better)} success metrics are"
+    harmless = ", every guardrail is shown to be harmless" if guardrails else ""
+    return Decision(
+        Verdict.SHIP,
+        f"{what} clearly better{harmless} and nothing deteriorates.",
+        ", and ".join([*gains, *safe]) + ".",
     )
-    reason = "The deciding KPI is clearly better"
-    reason += ", every guardrail is shown to be harmless" if guardrails else ""
-    return Decision(Verdict.SHIP, f"{reason} and nothing deteriorates.", f"{sentence}{safe}.")
 
 
 def _not_proven(
-    deciding: Row, unproven: Sequence[Row], held_back: Sequence[Row], treatment: str, n: int
+    success: Sequence[Row],
+    better: Sequence[Row],
+    unproven: Sequence[Row],
+    held_back: Sequence[Row],
+    treatment: str,
+    n: int,
 ) -> Decision:
     reasons: list[str] = []
     needed: list[int | None] = []
-    if deciding.change != "better":
-        reasons.append(f"{deciding.kpi.label} is not clearly better.")
-        needed.append(more_units(deciding.z, Z_BETTER, n))
+    if success and not better:
+        labels = [row.metric.label for row in success]
+        reasons.append(
+            f"{labels[0]} is not clearly better."
+            if len(labels) == 1
+            else f"None of {_listed(labels)} is clearly better."
+        )
+        # One of them is enough, and one that looks worse is not to be waited for.
+        waits = [more_units(row.z, row.critical, n) for row in success]
+        needed.append(min((wait for wait in waits if wait is not None), default=None))
     for row in unproven:
         if row.change == "unknown":
-            reasons.append(f"There is too little data on {row.kpi.label.lower()}.")
+            reasons.append(f"There is too little data on {row.metric.label.lower()}.")
             continue
-        allowed = percent(row.max_worse or 0)
         reasons.append(
-            f"{row.kpi.label} is not yet shown to be within the {allowed} that it may be worse."
+            f"{row.metric.label} is not yet shown to be within the {row.allowed} that it may be "
+            "worse."
         )
-        needed.append(more_units(row.harmless.z if row.harmless else math.nan, Z_HARMLESS, n))
+        needed.append(
+            more_units(row.harmless.z, row.harmless.critical, n) if row.harmless else None
+        )
     reasons += [
-        f"{row.kpi.label} is clearly worse, which the plan does not name: find out why first."
+        f"{row.metric.label} is clearly worse, which the plan does not name: find out why first."
         for row in held_back
     ]
     settled = [one for one in needed if one is not None]
@@ -153,14 +183,31 @@ def _not_proven(
             "The difference, if there is one, is too small to be settled by waiting: not even a "
             "hundred times as many visitors would do."
         )
-    sentence = (
-        f"{deciding.kpi.label} looks {_moved(deciding)} with {treatment}, but the range "
-        f"({spread_of(deciding.relative)}) leaves open whether it is"
-        if deciding.change == "unclear"
-        else f"{_effect(deciding, treatment)}, but it is not shown that nothing else suffers"
-    )
     return Decision(
-        Verdict.NOT_PROVEN, " ".join(reasons), f"{sentence}.", two_digits(more) if more else None
+        Verdict.NOT_PROVEN,
+        " ".join(reasons),
+        _open_question(success, better, unproven, treatment),
+        two_digits(more) if more else None,
+    )
+
+
+def _open_question(
+    success: Sequence[Row], better: Sequence[Row], unproven: Sequence[Row], treatment: str
+) -> str:
+    """The headline of what is not proven."""
+    if better:
+        return f"{_effect(better[0], treatment)}, but it is not shown that nothing else suffers."
+    row = max(
+        success, key=lambda row: row.z if row.change != "unknown" else -math.inf, default=None
+    )
+    row = row or next(iter(unproven), None)
+    if row is None:
+        return f"Nothing is shown to be worse with {treatment} than allowed, but something else is."
+    if row.change == "unknown":
+        return f"There is too little data on {row.metric.label.lower()} with {treatment}."
+    return (
+        f"{row.metric.label} looks {_moved(row)} with {treatment}, but the range "
+        f"({spread_of(row.relative)}) leaves open whether it is."
     )
 
 
@@ -175,7 +222,8 @@ def _violated(row: Row) -> bool:
 
 
 def _effect(row: Row, treatment: str) -> str:
-    return f"{row.kpi.label} is {_moved(row)} with {treatment} ({spread_of(row.relative)})"
+    where = f" with {treatment}" if treatment else ""
+    return f"{row.metric.label} is {_moved(row)}{where} ({spread_of(row.relative)})"
 
 
 def _moved(row: Row) -> str:
@@ -185,3 +233,8 @@ def _moved(row: Row) -> str:
     if math.isnan(lift):
         return "higher" if row.absolute.estimate > 0 else "lower"
     return f"{percent(abs(lift))} {'higher' if lift >= 0 else 'lower'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

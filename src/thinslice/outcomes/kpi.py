@@ -6,13 +6,11 @@ another, so the figure of two days is never an average of averages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
 
 from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
-from thinslice.outcomes.statistics import Better, Estimate, Moments, ratio
+from thinslice.outcomes.metric import Better, Metric, Unit
 
 COLUMNS = (
     "sessions",
@@ -27,32 +25,34 @@ COLUMNS = (
 """What is summed per visitor; `attribution.per_visitor` says how each is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class KPI:
-    """One KPI. `definition` is the formula with its edge cases, in the words of the docs.
-
-    `counts` is the column that says how much there is to go by: below ten in both variants
-    together nothing is concluded. `holds_back`: a clear worsening speaks against shipping even
-    where the plan does not name this KPI.
-    """
-
-    name: str
-    label: str
-    numerator: str
-    denominator: str
-    unit: Literal["share", "money", "number"]
-    better: Better
-    counts: str
-    holds_back: bool
-    definition: str
-
-    def estimate(self, moments: Moments) -> Estimate:
-        """The KPI over these visitors; money in minor units. nan when the denominator is 0."""
-        return ratio(moments, self.numerator, self.denominator)
+def _kpi(
+    name: str,
+    label: str,
+    numerator: str,
+    per: str,
+    unit: Unit,
+    better: Better,
+    counts: str,
+    holds_back: bool,
+    definition: str,
+) -> Metric:
+    """A KPI is a metric that is not asked anything until a plan names it."""
+    return Metric(
+        numerator,
+        per,
+        better,
+        unit=unit,
+        decides=False,
+        holds_back=holds_back,
+        counts=counts,
+        name=name,
+        label=label,
+        definition=definition,
+    )
 
 
 _ALL = (
-    KPI(
+    _kpi(
         "conversion",
         "Conversion",
         "ordering_sessions",
@@ -64,7 +64,7 @@ _ALL = (
         "Sessions with at least one order / sessions. Two orders in one session count once. "
         "Unknown without sessions.",
     ),
-    KPI(
+    _kpi(
         "revenue_per_session",
         "Revenue per session",
         "revenue",
@@ -78,7 +78,7 @@ _ALL = (
         "once. An order in another currency adds no revenue and is reported. Refunds are not "
         "taken back yet.",
     ),
-    KPI(
+    _kpi(
         "average_order_value",
         "Average order value",
         "revenue",
@@ -89,7 +89,7 @@ _ALL = (
         False,  # falls when hesitant visitors begin to buy, which harms nobody
         "Sum of the orders' totals / orders. Unknown without orders.",
     ),
-    KPI(
+    _kpi(
         "bounce_rate",
         "Bounce rate",
         "bounced",
@@ -101,7 +101,7 @@ _ALL = (
         "Sessions with at most one product viewed, at most one page viewed, nothing put into the "
         "cart, no order and no click on a list / sessions.",
     ),
-    KPI(
+    _kpi(
         "views_per_session",
         "Product views per session",
         "views",
@@ -112,7 +112,7 @@ _ALL = (
         False,  # who finds it at once looks at less
         "Product pages viewed / sessions; the same product twice counts twice.",
     ),
-    KPI(
+    _kpi(
         "click_through",
         "Click-through of lists",
         "clicked_lists",
@@ -124,7 +124,7 @@ _ALL = (
         "Lists of the experiment with at least one click / lists shown, matched by exposure id. "
         "Two clicks on one list count once. Unknown when no list was shown.",
     ),
-    KPI(
+    _kpi(
         "clicks_per_session",
         "Clicked lists per session",
         "clicked_lists",
@@ -137,13 +137,13 @@ _ALL = (
     ),
 )
 
-KPIS: dict[str, KPI] = {kpi.name: kpi for kpi in _ALL}
+KPIS: dict[str, Metric] = {kpi.name: kpi for kpi in _ALL}
 """Every KPI by the name that a plan uses, in the order in which a readout shows them."""
 
 assert tuple(KPIS) == KPI_NAMES
 
 
-def kpi(name: str) -> KPI:
+def kpi(name: str) -> Metric:
     """The KPI of that name; `InputError` with the closest name when there is none."""
     if name in KPIS:
         return KPIS[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,10 +19,12 @@ from thinslice.domain import (
 from thinslice.errors import InputError
 from thinslice.outcomes.assignment import check_weights
 from thinslice.outcomes.attribution import Attributed, Cell, attribute
-from thinslice.outcomes.comparison import Row, compare, finite, interval_dict
+from thinslice.outcomes.comparison import Row, compare, compare_all, finite, interval_dict
 from thinslice.outcomes.decision import Decision, decide, refuse, several
-from thinslice.outcomes.kpi import COLUMNS, KPI, KPIS, kpi
-from thinslice.outcomes.statistics import Moments, SampleRatio, sample_ratio
+from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
+from thinslice.outcomes.metric import Metric
+from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +83,8 @@ class Readout:
 
     def row(self, name: str) -> Row:
         """The row of a KPI."""
-        return next(row for row in self.rows if row.kpi is kpi(name))
+        wanted = kpi(name).name
+        return next(row for row in self.rows if row.metric.name == wanted)
 
     def lines(self) -> list[str]:
         """The readout as lines of text: who was counted, a line per KPI, the reason, the notes."""
@@ -177,38 +180,23 @@ def read_out(
 
     `events` has the columns of `domain.Event` and `session_key`. Visitors count from their first
     exposure on, in the variant they saw; who saw two is left out. `plan` has the plan's terms:
-    kpi, guardrail (a name or None) and max_worse. `treatment` is the second variant if not given.
+    kpi, and guardrails, which maps KPIs to how much worse each may be (or one, as guardrail and
+    max_worse). `treatment` is the second variant if not given.
 
     Raises `InputError` for an unknown KPI, variant or time zone and for fewer than two variants.
     """
     names = _variant_names(experiment)
     pair = (names[0], _treatment(names, treatment))
-    deciding, guardrail, max_worse = _terms(plan)
+    metrics = _asked(plan)
     zone = _zone(time_zone)
     found = attribute(events, experiment.id, names, currency)
     moments = _per_variant(found.cells, names)
     control, treated = (moments[name] for name in pair)
-
-    def row(one: KPI, confidence: float = 0.95) -> Row:
-        return compare(
-            one,
-            control,
-            treated,
-            currency=currency,
-            is_deciding=one is deciding,
-            max_worse=max_worse if one is guardrail else None,
-            confidence=confidence,
-        )
-
-    rows = tuple(row(one) for one in _ordered(deciding, guardrail))
+    money_unit = 10.0 ** -minor_digits(currency)
+    rows = compare_all(metrics, control, treated, money_unit=money_unit)
     visitors = [moments[name].n for name in names]
     split = sample_ratio(visitors, [variant.weight for variant in experiment.variants])
-    others = [k for k in KPIS.values() if k.holds_back and k not in (deciding, guardrail)]
-    # One false alarm in twenty for all of them together (Bonferroni).
-    strict = [row(one, 1 - 0.05 / len(others)) for one in others]
-    decision = refuse(names, visitors, split, rows) or decide(
-        rows, [r for r in strict if r.change == "worse"], pair[1], control.n + treated.n
-    )
+    decision = refuse(names, visitors, split, rows) or decide(rows, pair[1], control.n + treated.n)
     if treatment is None and len(names) > 2 and decision.verdict:
         decision = several(names)
     end_us = experiment.stopped_us or found.last_us
@@ -221,7 +209,7 @@ def read_out(
         moments,
         rows,
         split,
-        _daily(found, names, pair, deciding, zone, currency),
+        _daily(found, names, pair, metrics[0], zone, money_unit),
         found.left_out,
         decision,
         _notes(experiment, end_us, found.left_out["visitors_in_two_variants"], sum(visitors)),
@@ -245,10 +233,23 @@ def _treatment(names: Sequence[str], treatment: str | None) -> str:
     return treatment or names[1]
 
 
-def _terms(plan: Mapping[str, Any]) -> tuple[KPI, KPI | None, float]:
-    deciding = kpi(str(plan["kpi"]))
-    guardrail = kpi(str(plan["guardrail"])) if plan.get("guardrail") else None
-    return deciding, guardrail, float(plan.get("max_worse") or 0.0)
+def _asked(plan: Mapping[str, Any]) -> list[Metric]:
+    """Every KPI with what the plan asks of it: the deciding one first, then the guardrails."""
+    deciding = kpi(str(plan["kpi"])).name
+    guardrails = {kpi(str(name)).name: float(worse) for name, worse in _guardrails(plan).items()}
+    first = dict.fromkeys([deciding, *guardrails])
+    return [
+        replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
+        for name in [*first, *(name for name in KPIS if name not in first)]
+    ]
+
+
+def _guardrails(plan: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The plan's guardrails with how much worse each may be."""
+    if "guardrails" in plan:
+        return plan["guardrails"] or {}
+    name = plan.get("guardrail")
+    return {name: plan.get("max_worse") or 0.0} if name else {}
 
 
 def _zone(time_zone: str) -> ZoneInfo:
@@ -258,11 +259,6 @@ def _zone(time_zone: str) -> ZoneInfo:
         raise InputError(
             f"a time zone has a name like Europe/Paris or UTC, got {time_zone!r}"
         ) from None
-
-
-def _ordered(deciding: KPI, guardrail: KPI | None) -> list[KPI]:
-    first = [deciding, *([guardrail] if guardrail and guardrail is not deciding else [])]
-    return [*first, *(k for k in KPIS.values() if k not in first)]
 
 
 def _per_variant(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, Moments]:
@@ -276,9 +272,9 @@ def _daily(
     found: Attributed,
     names: Sequence[str],
     pair: tuple[str, str],
-    deciding: KPI,
+    deciding: Metric,
     zone: ZoneInfo,
-    currency: str,
+    money_unit: float,
 ) -> tuple[Day, ...]:
     by_day: dict[date, list[Cell]] = {}
     for cell in found.cells:
@@ -287,7 +283,7 @@ def _daily(
     for day in sorted(by_day):
         for cell in by_day[day]:
             so_far[cell.variant] += cell.moments
-        row = compare(deciding, so_far[pair[0]], so_far[pair[1]], currency=currency)
+        row = compare(deciding, so_far[pair[0]], so_far[pair[1]], money_unit=money_unit)
         new = _per_variant(by_day[day], names)
         visitors = tuple(new[name].n for name in names)
         days.append(Day(day, visitors, row.control, row.treatment, row.absolute))

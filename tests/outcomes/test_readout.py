@@ -8,8 +8,8 @@ import pytest
 
 from thinslice.domain import DAY_US, Verdict
 from thinslice.errors import InputError
-from thinslice.outcomes.experiment import LOOK_ONCE, NOT_A_WEEK, read_out
 from thinslice.outcomes.kpi import KPIS
+from thinslice.outcomes.readout import LOOK_ONCE, NOT_A_WEEK, read_out
 
 PLAN = {"kpi": "conversion", "guardrail": "revenue_per_session", "max_worse": 0.02}
 
@@ -96,7 +96,7 @@ def test_the_deciding_kpi_may_be_its_own_guardrail(log, experiment):
     shoppers(log, "B", 1000, 180)
     found = readout(log, experiment(), guardrail="conversion")
     assert found.verdict is Verdict.SHIP
-    assert [row.kpi.name for row in found.rows] == list(KPIS)
+    assert [row.metric.name for row in found.rows] == list(KPIS)
 
 
 def test_a_broken_split_gets_no_verdict_and_says_where_to_look(log, experiment):
@@ -265,9 +265,26 @@ def test_unknown_names_are_errors(log, experiment):
 
 def test_importing_the_library_loads_no_query_engine():
     code = (
-        "import sys, thinslice.outcomes.experiment, thinslice.outcomes.assignment;"
+        "import sys, thinslice.outcomes.readout, thinslice.outcomes.assignment;"
         "print([m for m in ('ibis','duckdb','pandas','pyarrow','numba','starlette')"
         " if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_every_guardrail_of_the_plan_has_to_pass(log, experiment):
+    shoppers(log, "A", 1000, 100)
+    shoppers(log, "B", 1000, 180, views=1)
+    found = readout(log, experiment(), guardrails={"revenue_per_session": 0.02})
+    assert found.verdict is Verdict.NOT_PROVEN  # who buys does not bounce, the others of B do
+    found = readout(
+        log, experiment(), guardrails={"revenue_per_session": 0.02, "bounce_rate": 0.02}
+    )
+    assert found.verdict is Verdict.STOP
+    assert [row.metric.name for row in found.rows if row.harmless] == [
+        "revenue_per_session",
+        "bounce_rate",
+    ]
+    with pytest.raises(InputError, match="did you mean 'bounce_rate'"):
+        readout(log, experiment(), guardrails={"bounce": 0.02})

@@ -1,0 +1,124 @@
+"""A metric: what is summed over what, which way is better, and what it is asked to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from thinslice.errors import InputError
+from thinslice.outcomes.moments import Estimate, Moments, ratio
+
+Better = Literal["higher", "lower"]
+Unit = Literal["share", "money", "number"]
+
+VISITOR = "visitor"
+"""`per` of a figure per visitor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The sum of one column over the sum of another, or per visitor, and what is asked of it.
+
+    What is asked follows Spotify's rule (`decision.py`):
+
+    - With `max_worse` it is a guardrail: worse by more than that share must be ruled out.
+    - Without, it is a success metric: shipping needs at least one of them to be clearly better.
+    - `decides=True` makes a guardrail a success metric as well; `decides=False` makes a metric
+      neither. It is then only watched: where it clearly deteriorates, shipping waits. With
+      `holds_back=False` it is only shown.
+
+    numerator   the column that is summed
+    per         the column by whose sum it is divided; "visitor" (or None) counts visitors
+    cap         the quantile at which a visitor's value is capped, such as 0.99
+    covariate   a column known before the experiment, which takes out noise (CUPED); one that was
+                measured after the first exposure would take out the effect as well
+    counts      the column that says how much there is to go by: below ten in both variants
+                together nothing is concluded
+    name        how it is asked for; "clicks per views" unless stated
+    label       how it is called in a sentence
+    definition  the formula with its edge cases, in words
+
+    Raises `InputError` for a `max_worse`, a `cap` or a `better` that makes no sense.
+    """
+
+    numerator: str
+    per: str | None = VISITOR
+    better: Better = "higher"
+    max_worse: float | None = None
+    cap: float | None = None
+    covariate: str | None = None
+    unit: Unit = "number"
+    decides: bool | None = None
+    holds_back: bool = True
+    counts: str | None = None
+    name: str = ""
+    label: str = ""
+    definition: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.per == VISITOR:
+            object.__setattr__(self, "per", None)
+        over = self.per or VISITOR
+        words = self.numerator.replace("_", " ")
+        defaults = {
+            "name": f"{self.numerator} per {over}",
+            "label": f"{words} per {over.replace('_', ' ')}".capitalize(),
+            "definition": f"Sum of {self.numerator} / {f'sum of {over}' if self.per else over}.",
+        }
+        for field, value in defaults.items():
+            if not getattr(self, field):
+                object.__setattr__(self, field, value)
+
+    @property
+    def is_guardrail(self) -> bool:
+        return self.max_worse is not None
+
+    @property
+    def is_success(self) -> bool:
+        return self.max_worse is None if self.decides is None else self.decides
+
+    @property
+    def is_watched(self) -> bool:
+        """Neither success metric nor guardrail, and yet its deterioration holds shipping back."""
+        return self.holds_back and not self.is_success and not self.is_guardrail
+
+    @property
+    def sign(self) -> int:
+        """1 when higher is better, -1 when lower is."""
+        return 1 if self.better == "higher" else -1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is computed from, each once."""
+        named = (self.numerator, self.per, self.covariate, self.counts)
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    def estimate(self, moments: Moments) -> Estimate:
+        """The figure over these visitors; nan when the denominator sums to 0."""
+        return ratio(moments, self.numerator, self.per)
+
+
+def _check(metric: Metric) -> None:
+    if not isinstance(metric.numerator, str) or not metric.numerator:
+        raise InputError(
+            f"a metric names the column that is summed, got {metric.numerator!r}; write "
+            'Metric("revenue")'
+        )
+    if metric.better not in ("higher", "lower"):
+        raise InputError(f"better is 'higher' or 'lower', got {metric.better!r}")
+    if metric.max_worse is not None:
+        check_max_worse(metric.max_worse)
+    if metric.cap is not None and not 0 < metric.cap < 1:
+        raise InputError(
+            f"a cap is a quantile between 0 and 1, got {metric.cap!r} for {metric.numerator!r}; "
+            "0.99 caps the largest 1 % of visitors"
+        )
+
+
+def check_max_worse(max_worse: float) -> None:
+    """`InputError` unless it is a share from 0 up to 1."""
+    if not 0 <= max_worse < 1:
+        raise InputError(
+            f"max_worse is a share from 0 up to 1, got {max_worse}; 0.02 allows 2 % worse"
+        )

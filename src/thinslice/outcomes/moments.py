@@ -1,0 +1,129 @@
+"""Sums that add up over days and machines, and the figures made from them.
+
+The visitor is the unit of randomisation, so every variance here is between visitors; a figure
+per session is a ratio of two sums over visitors (delta method).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+from thinslice.errors import InputError
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, sums and cross products of some columns over visitors; `day1 + day2 == both`.
+
+    `products[(a, b)]`, a <= b by position in `names`, is the sum of a·b over visitors. Integers
+    stay Python integers, so days add up to the last cent in any order and nothing cancels.
+    """
+
+    names: tuple[str, ...]
+    n: int
+    sums: tuple[Number, ...]
+    products: tuple[Number, ...]
+
+    @classmethod
+    def zero(cls, names: Sequence[str]) -> Moments:
+        k = len(names)
+        return cls(tuple(names), 0, (0,) * k, (0,) * (k * (k + 1) // 2))
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[Number]]) -> Moments:
+        """The moments of a table given as columns of equal length, one row per visitor.
+
+        >>> Moments.of({"orders": [0, 1], "sessions": [1, 3]})
+        Moments(names=('orders', 'sessions'), n=2, sums=(1, 4), products=(1, 3, 10))
+        """
+        names = tuple(columns)
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) != 1:
+            raise InputError(
+                f"columns must be of one length, got {sorted(lengths)}; a visitor is one row of all"
+            )
+        return cls(
+            names,
+            lengths.pop(),
+            tuple(sum(columns[name]) for name in names),
+            tuple(
+                sum(x * y for x, y in zip(columns[a], columns[b], strict=True))
+                for a, b in pairs(names)
+            ),
+        )
+
+    def __add__(self, other: Moments) -> Moments:
+        if self.names != other.names:
+            raise InputError(
+                f"only moments of the same columns add up, got {self.names} and {other.names}"
+            )
+        return Moments(
+            self.names,
+            self.n + other.n,
+            tuple(x + y for x, y in zip(self.sums, other.sums, strict=True)),
+            tuple(x + y for x, y in zip(self.products, other.products, strict=True)),
+        )
+
+    def total(self, name: str) -> Number:
+        return self.sums[self._position(name)]
+
+    def mean(self, name: str) -> float:
+        """Sum per visitor; nan without visitors."""
+        return self.total(name) / self.n if self.n else math.nan
+
+    def covariance(self, a: str, b: str) -> float:
+        """Sample covariance over visitors, divisor n - 1; nan below two visitors."""
+        if self.n < 2:
+            return math.nan
+        i, j = sorted((self._position(a), self._position(b)))
+        k = len(self.names)
+        product = self.products[i * k - i * (i - 1) // 2 + j - i]
+        return (self.n * product - self.sums[i] * self.sums[j]) / (self.n * (self.n - 1))
+
+    def _position(self, name: str) -> int:
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise InputError(f"no column {name!r} in these moments, only {self.names}") from None
+
+
+def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of columns whose products are summed, in the order of `Moments.products`."""
+    return list(combinations_with_replacement(names, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its sampling variance; nan where the data cannot give it."""
+
+    value: float
+    variance: float
+    n: int
+
+
+def ratio(moments: Moments, numerator: str, denominator: str | None = None) -> Estimate:
+    """Sum of one column over the sum of another; per visitor when `denominator` is None.
+
+    Delta method: Var(N/D) = (s_NN - 2 R s_ND + R² s_DD) / (n · mean(D)²). nan when the
+    denominator sums to 0; the variance is nan below two visitors.
+    """
+    if denominator is None:
+        n = moments.n
+        variance = moments.covariance(numerator, numerator) / n if n else math.nan
+        return Estimate(moments.mean(numerator), variance, n)
+    bottom = moments.total(denominator)
+    if not bottom:
+        return Estimate(math.nan, math.nan, moments.n)
+    value = moments.total(numerator) / bottom
+    spread = (
+        moments.covariance(numerator, numerator)
+        - 2 * value * moments.covariance(numerator, denominator)
+        + value * value * moments.covariance(denominator, denominator)
+    )
+    variance = max(spread, 0.0) / (moments.n * moments.mean(denominator) ** 2)
+    return Estimate(value, math.nan if math.isnan(spread) else variance, moments.n)
