@@ -16,11 +16,12 @@ from thinslice.config import Settings
 from thinslice.domain import Event, EventType, Experiment, Product, Shop, Variant
 from thinslice.engine import Engine
 from thinslice.profit.plan import Plan
+from thinslice.profit.ranges import Range
 from thinslice.server.access import Pass, Viewer
 from thinslice.server.pages.findings import Kept
 from thinslice.server.pages.routes import routes
 from thinslice.server.pages.site import Site
-from thinslice.store.control import Visit
+from thinslice.store.people import Visit
 
 MINUTE_US = 60_000_000
 START_US = 1_770_000_000_000_000
@@ -267,7 +268,7 @@ def test_a_replay_beyond_the_last_step_or_visit_stays_at_the_last(site: Site) ->
 
 
 def test_a_plan_is_shown_with_what_must_not_get_worse(site: Site) -> None:
-    site.engine.agree_plan("one", Plan(question="Does it sell more?"))
+    site.engine.agree_plan("one", Plan(question="Does it sell more?", order_value=Range(8, 12, 18)))
     page = ask(site, "/one/plan")
     assert "Does it sell more?" in page.text
     assert "at most 2% worse" in page.headline.replace("\xa0", "")

@@ -9,7 +9,8 @@ import pytest
 
 from thinslice.domain import Experiment, Shop, Variant
 from thinslice.errors import InputError, NotFoundError, StorageError
-from thinslice.store.control import ControlPlane, Feedback, Visit
+from thinslice.store.control import ControlPlane
+from thinslice.store.people import Feedback, Visit
 
 ARMS = (Variant("control", "list:incumbent"), Variant("session", "session"))
 
@@ -30,7 +31,7 @@ class Cramped(ControlPlane):
 
     def _connect(self) -> sqlite3.Connection:
         db = super()._connect()
-        db.execute("pragma max_page_count = 20")
+        db.execute("pragma max_page_count = 30")
         return db
 
 

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinslice.errors import ThinsliceError
 from thinslice.server.access import viewer_of
-from thinslice.store.control import ControlPlane, Visit
+from thinslice.store.control import ControlPlane
+from thinslice.store.people import Visit
 
 WRITE_EVERY_S = 1.0
 MOST_WAITING = 10_000

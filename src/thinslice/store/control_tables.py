@@ -58,10 +58,39 @@ def people(db: sqlite3.Connection) -> None:
     db.execute("create index visits_by_shop on visits(shop, time_us)")
 
 
+def running_experiments(db: sqlite3.Connection) -> None:
+    """How much traffic an experiment has, what came after it, and everything that was done to it.
+
+    A notice is kept before it is sent, so that one that was found is sent even after a crash.
+    """
+    db.execute("alter table experiments add column traffic real not null default 1")
+    db.execute('alter table experiments add column "after" text')
+    db.execute(
+        "create table changes(number integer primary key, shop text not null,"
+        " experiment text not null, at_us integer not null, who text not null,"
+        " what text not null, note text not null, traffic real,"
+        " foreign key (shop, experiment) references experiments(shop, id))"
+    )
+    db.execute("create index changes_by_experiment on changes(shop, experiment)")
+    db.execute(
+        "create table notices(number integer primary key, shop text not null,"
+        " experiment text not null, about text not null, text text not null,"
+        " found_us integer not null, sent_us integer, tries integer not null default 0,"
+        " unique (shop, experiment, about),"
+        " foreign key (shop, experiment) references experiments(shop, id))"
+    )
+    db.execute(
+        "create table holdouts(number integer primary key,"
+        " shop text not null references shops(id), share real not null,"
+        " at_us integer not null, who text not null)"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shops_and_keys,
     experiments_and_plans,
     people,
+    running_experiments,
 )
 
 

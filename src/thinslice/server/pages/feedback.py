@@ -19,7 +19,7 @@ from thinslice.server.access import viewer_of
 from thinslice.server.pages.address import View
 from thinslice.server.pages.cards import named
 from thinslice.server.pages.words import shorten
-from thinslice.store.control import Feedback, Visit
+from thinslice.store.people import Feedback, Visit
 
 if TYPE_CHECKING:
     from thinslice.server.pages.site import Site
