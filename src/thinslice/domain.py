@@ -229,7 +229,8 @@ class Query:
     """A request for a list: the running session's products, oldest first, and what may be shown.
 
     `policy` picks the list maker ("session", "item_to_item", "popular" or "list:NAME"); None
-    leaves it to the running experiment, or to "session" where there is none.
+    leaves it to the running experiment, or to "session" where there is none. `preview` is an
+    experiment and the variant to see, whoever the visitor is.
     """
 
     items: tuple[str, ...] = ()
@@ -239,6 +240,7 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     placement: str = "product"
     policy: str | None = None
+    preview: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +349,7 @@ class Change:
     traffic: float | None = None
 
 
-CHANGES = ("started", "ramped", "paused", "stopped", "killed", "learned", "noticed")
+CHANGES = ("started", "ramped", "paused", "stopped", "killed", "switched", "learned", "noticed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +382,7 @@ class Experiment:
 
     @property
     def state(self) -> str:
-        """"running", "paused" or "stopped"."""
+        """ "running", "paused" or "stopped"."""
         if self.stopped_us is not None:
             return "stopped"
         return "running" if self.traffic > 0 else "paused"

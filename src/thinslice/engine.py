@@ -35,7 +35,7 @@ from thinslice.evaluation.offline import Evaluation, evaluate
 from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import Bundle, learn
-from thinslice.outcomes.assignment import assign
+from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.profit.plan import Plan
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
@@ -240,20 +240,27 @@ class Engine:
     # 5. What does a visitor see?
 
     def recommend(self, shop_id: str, query: Query, now_us: int | None = None) -> Exposure:
-        """One explained list, as an exposure that is yet to be recorded."""
+        """One explained list, as an exposure that is yet to be recorded.
+
+        It says which experiment and variant it is part of, and why it does not count if it does
+        not. A request that one of the variants has nothing of its own for counts for none of
+        them: who is counted may not depend on which variant they are in.
+        """
         shelf = self.shelf(shop_id)
-        now = now_us or clock_us()
-        experiment = shelf.running_experiment(query.placement)
-        variant = (
-            assign(experiment, query.visitor)
-            if experiment and query.visitor and query.policy is None
-            else None
+        ranker, now = shelf.ranker(), now_us or clock_us()
+        placed = self._placed(shelf, query)
+        exposure = self._exposure(shop_id, query, ranker, placed.policy, now)
+        shown = all(ranker.has_own(query, policy, now_us=now) for policy in placed.compared)
+        return replace(
+            exposure,
+            experiment=placed.experiment,
+            variant=placed.variant,
+            left_out=placed.left_out if shown else "could_not_show",
         )
-        policy = query.policy or (variant.policy if variant else "session")
-        exposure = self._exposure(shop_id, query, shelf.ranker(), policy, now)
-        if experiment is None or variant is None:
-            return exposure
-        return replace(exposure, experiment=experiment.id, variant=variant.name)
+
+    def _placed(self, shelf: Shelf, query: Query) -> Placed:
+        experiments, holdout = shelf.experiments()
+        return place(experiments, query, shop=shelf.shop.id, holdout=holdout)
 
     def _exposure(
         self, shop_id: str, query: Query, ranker: Ranker, policy: str, now_us: int
@@ -283,10 +290,15 @@ class Engine:
         treatment: str = "session",
         question: str = "",
         placement: str = "product",
+        traffic: float = 1.0,
         now_us: int | None = None,
         salt: str = "",
+        who: str = "",
     ) -> Experiment:
-        """Split the visitors between two list makers from now on; the same salt, the same split."""
+        """Split a share of the visitors, the `traffic`, between two list makers from now on.
+
+        The others see the control's list. The same salt gives the same split.
+        """
         shelf = self.shelf(shop_id)
         shelf.ranker().check_policies(control, treatment)
         again = " again" if treatment == control else ""
@@ -302,14 +314,26 @@ class Engine:
             salt=salt or uuid4().hex,
             started_us=now_us or clock_us(),
             placement=placement,
+            traffic=traffic,
         )
-        self.control.start_experiment(experiment)
-        return experiment
+        return self.control.start_experiment(experiment, who)
 
-    def stop_experiment(self, shop_id: str, experiment_id: str, now_us: int | None = None) -> None:
-        """Stop an experiment; from now on everyone gets the session list."""
+    def stop_experiment(
+        self,
+        shop_id: str,
+        experiment_id: str,
+        now_us: int | None = None,
+        *,
+        ship: bool = False,
+        who: str = "",
+        why: str = "",
+    ) -> None:
+        """Stop an experiment; from now on everyone sees the control's list, or the treatment's."""
         experiment = self.shelf(shop_id).experiment(experiment_id)
-        self.control.stop_experiment(shop_id, experiment.id, now_us or clock_us())
+        after = experiment.variants[1] if ship else experiment.control
+        self.control.stop_experiment(
+            shop_id, experiment.id, now_us or clock_us(), after=after.name, who=who, why=why
+        )
 
     def readout(self, shop_id: str, experiment_id: str) -> Readout:
         """What an experiment says about the KPI and the guardrail of the plan."""

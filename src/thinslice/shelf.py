@@ -37,7 +37,7 @@ class Shelf:
         self._directory = directory
         self._control = control
         self._log = log
-        self._experiments: tuple[float, list[Experiment]] = (-1e9, [])
+        self._experiments: tuple[float, list[Experiment], float] = (-1e9, [], 0.0)
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
         self._in_force: tuple[object, ...] = (None, None, None)
@@ -82,20 +82,14 @@ class Shelf:
             for name, entries in self.catalog.lists().items()
         }
 
-    def experiments(self) -> list[Experiment]:
-        """The shop's experiments, as of at most a second ago: assignment reads them per request."""
-        looked_at, experiments = self._experiments
+    def experiments(self) -> tuple[list[Experiment], float]:
+        """The shop's experiments and its holdout, as of at most a second ago: read per request."""
+        looked_at, experiments, holdout = self._experiments
         if time.monotonic() - looked_at > 1.0:
             experiments = self._control.experiments(self.shop.id)
-            self._experiments = (time.monotonic(), experiments)
-        return experiments
-
-    def running_experiment(self, placement: str) -> Experiment | None:
-        """The experiment that decides what this placement shows, None where there is none."""
-        running = (
-            e for e in self.experiments() if e.stopped_us is None and e.placement == placement
-        )
-        return next(running, None)
+            holdout = self._control.holdout(self.shop.id)
+            self._experiments = (time.monotonic(), experiments, holdout)
+        return experiments, holdout
 
     def experiment(self, experiment_id: str) -> Experiment:
         """One experiment by its id."""

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from thinslice.domain import Experiment, Shop, Variant
+from thinslice.domain import Shop
 from thinslice.errors import InputError, NotFoundError, StorageError
 from thinslice.store.control import ControlPlane
 from thinslice.store.people import Feedback, Visit
-
-ARMS = (Variant("control", "list:incumbent"), Variant("session", "session"))
 
 
 @pytest.fixture
@@ -20,10 +18,6 @@ def control(tmp_path: Path) -> ControlPlane:
     plane = ControlPlane(tmp_path / "control.sqlite")
     plane.add_shop(Shop("lamps", "Lamps & more", "EUR", "Europe/Vienna"))
     return plane
-
-
-def experiment(name: str, placement: str = "product", shop: str = "lamps") -> Experiment:
-    return Experiment(name, shop, "Does it sell more?", ARMS, "salt", 1000, placement=placement)
 
 
 class Cramped(ControlPlane):
@@ -107,34 +101,6 @@ def test_the_last_use_of_a_key_is_noted(control: ControlPlane) -> None:
 def test_an_origin_with_a_path_is_refused(control: ControlPlane) -> None:
     with pytest.raises(InputError, match="no path"):
         control.create_key("lamps", "write", ("https://lamps.example/",))
-
-
-def test_a_placement_runs_one_experiment_at_a_time(control: ControlPlane) -> None:
-    control.start_experiment(experiment("one"))
-    with pytest.raises(InputError, match="stop it first"):
-        control.start_experiment(experiment("two"))
-    control.start_experiment(experiment("elsewhere", placement="cart"))
-    control.stop_experiment("lamps", "one", now_us=5000)
-    control.start_experiment(experiment("two"))
-    assert [(e.id, e.stopped_us) for e in control.experiments("lamps")] == [
-        ("elsewhere", None),
-        ("one", 5000),
-        ("two", None),
-    ]
-
-
-def test_an_experiment_comes_back_as_it_was_started(control: ControlPlane) -> None:
-    started = control.start_experiment(experiment("one"))
-    assert control.experiments("lamps") == [started]
-
-
-def test_a_stopped_experiment_keeps_its_first_end(control: ControlPlane) -> None:
-    control.start_experiment(experiment("one"))
-    control.stop_experiment("lamps", "one", now_us=5)
-    control.stop_experiment("lamps", "one", now_us=9)
-    assert control.experiments("lamps")[0].stopped_us == 5
-    with pytest.raises(NotFoundError, match="no 'two'"):
-        control.stop_experiment("lamps", "two")
 
 
 def test_the_latest_plan_is_in_force_and_the_earlier_ones_stay(control: ControlPlane) -> None:

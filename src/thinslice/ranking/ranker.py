@@ -78,6 +78,12 @@ class Ranker:
         recommendations = tuple(shown.values())
         return recommendations, self._note(query, policy, recommendations)
 
+    def has_own(self, query: Query, policy: str, *, now_us: int | None = None) -> bool:
+        """Whether the policy's own list maker has anything to show for this request."""
+        check_policy(policy)
+        candidates = self._candidates(policy, query, now_us)
+        return any(self._may_show(candidate.product, query) for candidate in candidates)
+
     def check_policies(self, *policies: str) -> None:
         """Raise InputError unless each policy has its list maker here and now."""
         for policy in policies:

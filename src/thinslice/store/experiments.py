@@ -121,25 +121,30 @@ class ExperimentTables(ShopTables):
     ) -> None:
         """End it; from then on everyone sees the list of the variant `after`, or the control's.
 
-        A stopped one keeps the time at which it was stopped first, and what came after it.
+        A stopped one keeps the time at which it was stopped first. What everyone sees may still
+        be changed; a second kill, or a second stop that says nothing new, changes nothing.
         """
         with self._changing(shop, experiment_id) as (db, experiment):
-            after = after or experiment.control.name
+            is_first = experiment.stopped_us is None
+            kept = None if is_first or killed else experiment.after
+            after = after or kept or experiment.control.name
             if experiment.variant(after) is None:
                 names = " or ".join(repr(v.name) for v in experiment.variants)
                 raise InputError(
                     f"what everyone sees afterwards is one of the variants, got {after[:63]!r}; "
                     f"choose {names}"
                 )
-            if experiment.stopped_us is not None:
+            if after == experiment.after:
                 return
             at_us = now_us or clock_us()
             db.execute(
-                'update experiments set stopped_us = ?, "after" = ? where shop = ? and id = ?',
+                'update experiments set stopped_us = coalesce(stopped_us, ?), "after" = ?'
+                " where shop = ? and id = ?",
                 (at_us, after, shop, experiment_id),
             )
-            what = "killed" if killed else "stopped"
-            _note(db, shop, experiment_id, Change(at_us, who, what, why))
+            what = "killed" if killed else "stopped" if is_first else "switched"
+            said = why or (f"Everyone sees {after}." if not killed else "")
+            _note(db, shop, experiment_id, Change(at_us, who, what, said))
 
     def conclude_experiment(
         self, shop: str, experiment_id: str, text: str, *, who: str = "", at_us: int | None = None
