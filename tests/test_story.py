@@ -27,8 +27,7 @@ from thinslice.report.numbers import prose
 PLAN = Plan(
     question="Does a list made from the running visit sell more than what is shown today?",
     kpi="conversion",
-    guardrail="bounce_rate",
-    max_worse=0.05,
+    guardrails={"bounce_rate": 0.05},
     baseline="popular",
     order_value=Range(8, 12, 18),
 )

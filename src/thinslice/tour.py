@@ -54,8 +54,7 @@ NOTICE_SECONDS = 1.2
 PLAN = Plan(
     question="Do recommendations from the running visit sell more than what we show today?",
     kpi="conversion",
-    guardrail="bounce_rate",
-    max_worse=0.05,
+    guardrails={"bounce_rate": 0.05},
     baseline="incumbent",
     currency=CURRENCY,
     order_value=Range(8, 12, 18),
@@ -144,11 +143,14 @@ class Tour:
 
     def agree_plan(self) -> None:
         plan = self.engine.agree_plan(SHOP_ID, PLAN, self.trials_since_us - DAY_US)
+        guarded = " and ".join(
+            f"the {name.replace('_', ' ')} may be at most {share:.0%} worse"
+            for name, share in (plan.guardrails or {}).items()
+        )
         self.say(
             "2 What would count as success?",
             f"{plan.question} Agreed on {plan.agreed_on}, before the experiments: the {plan.kpi} "
-            f"decides, and the {str(plan.guardrail).replace('_', ' ')} may be at most "
-            f"{plan.max_worse:.0%} worse.",
+            f"decides, and {guarded}.",
         )
 
     def build(self) -> None:

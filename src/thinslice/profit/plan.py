@@ -3,7 +3,7 @@
 One plan for the whole product. For a shop's lists it says which KPI decides, what must not get
 worse and what an order is worth; for a model's predictions what each outcome is worth (`payoff`).
 For both: against what it is compared, what it must beat and what it costs. Agreeing on it dates and
-hashes it; a later change shows.
+hashes it; a later change shows. Its file is `plan_file.py`, what a field may be `plan_fields.py`.
 """
 
 from __future__ import annotations
@@ -14,93 +14,43 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
-from thinslice.domain import KPI_NAMES, MICROSECONDS
+from thinslice.domain import MICROSECONDS
 from thinslice.errors import InputError
 from thinslice.profit.columns import vector
 from thinslice.profit.payoff import Payoff
-from thinslice.profit.ranges import Range, number
-
-BASELINES = ("incumbent", "popular", "item_to_item")
-PREDICTION_BASELINES = ("nothing", "all", "random")
-
-COMMENTS = {
-    "question": "What do we want to know? One sentence, as you would ask it aloud.",
-    "kpi": f"The number that decides. One of: {', '.join(KPI_NAMES)}.",
-    "guardrail": "The number that must not get worse, from the same list; null if there is none.",
-    "max_worse": "How much worse the guardrail may at most be: 0.02 is 2 %.",
-    "baseline": (
-        "What it is compared with: incumbent (what the shop shows today), popular (what sells "
-        "most), item_to_item, or list:NAME for a list of your own."
-    ),
-    "currency": "The currency of every amount below, in three letters.",
-    "click_value": (
-        "What one more click on a list is worth by itself, beyond the orders it leads to: low, "
-        "likely, high. Leave it at 0 unless clicks are paid for."
-    ),
-    "order_value": (
-        "What the shop keeps of one order after the cost of goods: low, likely, high. Without it "
-        "(null) no money can be stated."
-    ),
-    "sessions_per_month": (
-        "Visits a month in which the list would be shown. null takes it from the experiment."
-    ),
-    "must_beat": "What it must earn a year, at least, to ship as more than a small win.",
-    "fixed_cost": "What building and running it costs a year.",
-    "agreed": "When this plan was agreed on; written by thinslice.",
-    "digest": "The fingerprint of all of the above, to show later changes; written by thinslice.",
-}
-"""The line above each field of the file, for whoever reads it."""
-
-PREDICTION_COMMENTS = {
-    "payoff": (
-        "What each outcome of a prediction is worth: tp acting on a positive, fp acting on a "
-        "negative, fn leaving a positive alone, tn leaving a negative alone. Numbers, columns, "
-        "arithmetic of columns, or low, likely, high. Money in is positive."
-    ),
-    "threshold": (
-        "Act on scores of at least this; 'expected payoff' decides row by row from probabilities; "
-        "null tunes the threshold on other rows than it is judged on."
-    ),
-    "capacity": "The most rows that can be acted on, of rows like those evaluated; null is any.",
-    "per_year": "How many times a year such a set of rows is decided on; 12 for a month of rows.",
-    "discount": (
-        "How much less money in a year is worth than money today: 0.08 is 8 %. A year's money "
-        "comes half a year from now on average; the fixed cost is paid today."
-    ),
-}
-"""The same for the fields that only predictions need; a file has them when it has a payoff."""
-
-BASELINE_OF_PREDICTIONS = (
-    "What it is compared with: nothing, all, random, or column:NAME for a column of the decisions "
-    "or scores of what runs today."
+from thinslice.profit.plan_fields import (
+    EXPECTED,
+    PREDICTION_ONLY,
+    SHOP_ONLY,
+    SHOP_QUESTION,
+    guarded,
+    settled,
+    unknown,
 )
+from thinslice.profit.plan_file import COMMENTS, PREDICTION_COMMENTS, read_fields, written
+from thinslice.profit.ranges import Range
 
-SHOP_ONLY = "kpi guardrail max_worse click_value order_value sessions_per_month".split()
-EXPECTED = "expected payoff"
-SHOP_QUESTION = "Do recommendations from the running visit sell more than what we show today?"
-PREDICTION_QUESTION = "Does acting on the model's predictions earn more than the baseline?"
+__all__ = ["COMMENTS", "EXPECTED", "PREDICTION_COMMENTS", "Plan"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What would count as success. Amounts are in units of `currency`, per year where they recur.
 
-    With a `payoff` it is a plan for predictions, and `baseline` is "nothing" unless stated: or
-    "all", "random", "column:NAME", decisions, scores, or a fitted model. `agreed_us` and `digest`
-    are empty until `agree`; `problem` says when a plan was changed since. Raises `InputError` for a
-    value that makes no sense, with what to write instead.
+    `guardrails` are the KPIs that must not get worse, each with how much worse it may at most be
+    (0.02 is 2 %). With a `payoff` it is a plan for predictions, and `baseline` is "nothing" unless
+    stated: or "all", "random", "column:NAME", decisions, scores, or a fitted model. `agreed_us` and
+    `digest` are empty until `agree`; `problem` says when a plan was changed since. Raises
+    `InputError` for a value that makes no sense, with what to write instead.
     """
 
     payoff: Payoff | None = None
     question: str = SHOP_QUESTION
     kpi: str = "conversion"
-    guardrail: str | None = "revenue_per_session"
-    max_worse: float = 0.02
+    guardrails: Mapping[str, float] | None = None
     baseline: Any = ""
     currency: str = ""
     click_value: Range = Range(0, 0, 0)
@@ -116,9 +66,7 @@ class Plan:
     digest: str = ""
 
     def __post_init__(self) -> None:
-        for name, value in {**_defaults(self), **_checked_payoff(self)}.items():
-            object.__setattr__(self, name, value)
-        for name, value in _checked(self).items():
+        for name, value in settled(self).items():
             object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
@@ -130,12 +78,22 @@ class Plan:
     # agreeing
 
     def agree(self, now_us: int) -> Plan:
-        """The same plan, dated and hashed."""
+        """The same plan, dated and hashed; `InputError` while nothing says what success is worth.
+
+        That is a payoff, what an order is worth, or what a click is worth.
+        """
+        if self.payoff is None and self.order_value is None and not self.click_value.high:
+            raise InputError(
+                "nobody can agree on a plan without money; fill in order_value, what the shop "
+                "keeps of one order, such as order_value: {low: 8, likely: 12, high: 18} (a wide "
+                "guess will do)"
+            )
         return replace(self, agreed_us=now_us, digest=self.fingerprint())
 
     def fingerprint(self) -> str:
         """SHA-256 of the content without its date: the same for equal plans, however written."""
-        text = json.dumps(self._content(), sort_keys=True, separators=(",", ":"))
+        content = _in_first_words(self._content())
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -163,8 +121,18 @@ class Plan:
         return float(self.per_year / math.sqrt(1 + self.discount))
 
     def terms(self) -> dict[str, Any]:
-        """What an experiment is read by: kpi, guardrail, max_worse."""
-        return {"kpi": self.kpi, "guardrail": self.guardrail, "max_worse": self.max_worse}
+        """What an experiment is read by: kpi, and guardrails as name and how much worse at most.
+
+        `guardrail` and `max_worse` are the first of them.
+        """
+        guardrails = dict(self.guardrails or {})
+        name, max_worse = next(iter(guardrails.items()), (None, 0.0))
+        return {
+            "kpi": self.kpi,
+            "guardrails": guardrails,
+            "guardrail": name,
+            "max_worse": max_worse,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages, with `agreed` as a date and `problem`."""
@@ -185,30 +153,20 @@ class Plan:
             )
         agreed = _time(self.agreed_us).isoformat() if self.agreed_us is not None else None
         values = {**self._content(), "agreed": agreed, "digest": self.digest or None}
-        words = {**COMMENTS, **PREDICTION_COMMENTS}
-        if self.payoff is not None:
-            words["baseline"] = BASELINE_OF_PREDICTIONS
-        return "\n".join(_field(name, value, words[name]) for name, value in values.items())
+        return written(values, predicts=self.payoff is not None)
 
     @classmethod
     def from_yaml(cls, text: str) -> Plan:
         """Read a plan; fields left out keep their defaults.
 
-        Raises `InputError` for text that is no YAML, an unknown field (with the closest name) or a
-        value that makes no sense.
+        Raises `InputError` for text that is no YAML, a field that is unknown (with the closest
+        name) or stands there twice, or a value that makes no sense.
         """
-        import yaml
-
-        try:
-            found = yaml.safe_load(text) or {}
-        except yaml.YAMLError as error:
-            raise InputError(f"a plan is a YAML file with one field per line: {error}") from None
-        if not isinstance(found, Mapping):
-            raise InputError(f"a plan has fields such as 'kpi: conversion', got {found!r}")
+        found = read_fields(text)
         known = [*(f.name for f in fields(cls) if f.name != "agreed_us"), "agreed"]
         for name in found:
             if name not in known:
-                raise InputError(_unknown("field", str(name), known))
+                raise InputError(unknown("field", str(name), known))
         values = {name: value for name, value in found.items() if name != "agreed"}
         values["digest"] = values.get("digest") or ""
         return cls(**values, agreed_us=_agreed_us(found.get("agreed")))
@@ -238,9 +196,12 @@ class Plan:
         content: dict[str, Any] = {}
         for field in fields(self):
             name, value = field.name, getattr(self, field.name)
-            if name in ("agreed_us", "digest") or (name in PREDICTION_COMMENTS and not predicts):
+            if name in ("agreed_us", "digest"):
                 continue
-            if predicts and not whole and name in SHOP_ONLY and value == field.default:
+            if name in PREDICTION_ONLY and not predicts and not whole:
+                continue
+            usual = guarded(None, self.kpi) if name == "guardrails" else field.default
+            if predicts and not whole and name in SHOP_ONLY and value == usual:
                 continue
             content[name] = _as_kept(value)
         return content
@@ -249,6 +210,8 @@ class Plan:
 def _as_kept(value: Any) -> Any:
     if isinstance(value, Range | Payoff):
         return value.to_dict()
+    if isinstance(value, Mapping):
+        return dict(value)
     if value is None or isinstance(value, str | int | float):
         return value
     if hasattr(value, "predict"):
@@ -258,137 +221,14 @@ def _as_kept(value: Any) -> Any:
     return f"{len(data)} values, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _field(name: str, value: Any, words: str) -> str:
-    import yaml
-
-    comment = "".join(f"# {line}\n" for line in wrap(words, 95))
-    if name == "payoff":
-        return comment + yaml.safe_dump(
-            {name: value}, allow_unicode=True, sort_keys=False, default_flow_style=None, width=1000
-        )
-    if isinstance(value, dict):
-        ends = ", ".join(f"{end}: {_plain(amount)}" for end, amount in value.items())
-        return f"{comment}{name}: {{{ends}}}\n"
-    return comment + yaml.safe_dump({name: _plain(value)}, allow_unicode=True, width=1000)
-
-
-def _plain(value: Any) -> Any:
-    """50000.0 as a person writes it: 50000."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _defaults(plan: Plan) -> dict[str, Any]:
-    """What is left open and depends on the kind of plan."""
-    predicts = plan.payoff is not None
-    found: dict[str, Any] = {}
-    if predicts and plan.question == SHOP_QUESTION:
-        found["question"] = PREDICTION_QUESTION
-    if isinstance(plan.baseline, str) and plan.baseline == "":
-        found["baseline"] = "nothing" if predicts else "incumbent"
-    if plan.currency == "":
-        found["currency"] = getattr(plan.payoff, "currency", "EUR")
-    return found
-
-
-def _checked_payoff(plan: Plan) -> dict[str, Any]:
-    """The fields of a plan for predictions, in their proper types."""
-    payoff = plan.payoff
-    if isinstance(payoff, Mapping):
-        payoff = Payoff.from_dict(payoff)
-    if payoff is None:
-        for name in PREDICTION_COMMENTS:
-            if getattr(plan, name) != Plan.__dataclass_fields__[name].default:
-                raise InputError(
-                    f"{name} is for predictions; say what their outcomes are worth as payoff"
-                )
-        return {}
-    if not isinstance(payoff, Payoff):
-        raise InputError(f"payoff is a Payoff, got {payoff!r}; write Payoff(tp=..., fp=...)")
-    if plan.currency and plan.currency.upper() != payoff.currency:
-        raise InputError(
-            f"the plan is in {plan.currency} and its payoff in {payoff.currency}; name one currency"
-        )
-    found: dict[str, Any] = {"payoff": payoff, "currency": payoff.currency}
-    for name in ("per_year", "discount"):
-        found[name] = _amount(getattr(plan, name), name)
-    if not found["per_year"]:
-        raise InputError("per_year must be above 0; 12 for a month of rows, 1 for a year of them")
-    if plan.capacity is not None:
-        found["capacity"] = _amount(plan.capacity, "capacity")
-    if plan.threshold is not None and plan.threshold != EXPECTED:
-        if isinstance(plan.threshold, str):
-            raise InputError(
-                f"threshold is a number or {EXPECTED!r}, got {plan.threshold!r}; leave it out to "
-                "tune it"
-            )
-        found["threshold"] = number(plan.threshold, "threshold")
-    return found
-
-
-def _checked(plan: Plan) -> dict[str, Any]:
-    """The fields that need it, in their proper types."""
-    if not isinstance(plan.question, str) or not plan.question.strip():
-        raise InputError("question must be a sentence, got nothing; ask what you want to know")
-    for field in ("kpi", "guardrail"):
-        value = getattr(plan, field)
-        if value not in KPI_NAMES and not (field == "guardrail" and value is None):
-            raise InputError(_unknown(field, str(value), KPI_NAMES))
-    if isinstance(plan.baseline, str):
-        _check_baseline(plan.baseline, predicts=plan.payoff is not None)
-    code = plan.currency
-    if not (isinstance(code, str) and len(code) == 3 and code.isalpha() and code.isascii()):
-        raise InputError(f"currency is three letters such as EUR, got {code!r}")
-    max_worse = number(plan.max_worse, "max_worse")
-    if not 0 <= max_worse < 1:
-        raise InputError(
-            f"max_worse is a share from 0 up to 1, got {max_worse:g}; 2 % is written 0.02"
-        )
-    return {
-        "currency": code.upper(),
-        "max_worse": max_worse,
-        "click_value": _payoff(plan.click_value, "click_value"),
-        "order_value": _payoff(plan.order_value, "order_value")
-        if plan.order_value is not None
-        else None,
-        "sessions_per_month": (
-            _amount(plan.sessions_per_month, "sessions_per_month")
-            if plan.sessions_per_month is not None
-            else None
-        ),
-        "must_beat": _amount(plan.must_beat, "must_beat"),
-        "fixed_cost": _amount(plan.fixed_cost, "fixed_cost"),
-    }
-
-
-def _check_baseline(baseline: str, *, predicts: bool) -> None:
-    known = PREDICTION_BASELINES if predicts else BASELINES
-    prefix = "column:" if predicts else "list:"
-    if baseline not in known and not baseline.startswith(prefix):
-        raise InputError(_unknown("baseline", baseline, (*known, f"{prefix}NAME")))
-
-
-def _payoff(value: Any, name: str) -> Range:
-    try:
-        payoff = Range.of(value)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
-    _amount(payoff.low, f"{name}: low")
-    return payoff
-
-
-def _amount(value: Any, name: str) -> float:
-    amount = number(value, name)
-    if amount < 0:
-        raise InputError(
-            f"{name} must be at least 0, got {amount:g}; costs are written as they are"
-        )
-    return amount
-
-
-def _unknown(what: str, name: str, known: tuple[str, ...] | list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"no {what} of a plan is called {name!r}; {hint}There are: {', '.join(known)}"
+def _in_first_words(content: dict[str, Any]) -> dict[str, Any]:
+    """At most one guardrail is hashed as in the first plans, so that theirs still hold."""
+    guardrails = content.get("guardrails")
+    if guardrails is None or len(guardrails) > 1:
+        return content
+    name, max_worse = next(iter(guardrails.items()), (None, 0.02))
+    rest = {field: value for field, value in content.items() if field != "guardrails"}
+    return {**rest, "guardrail": name, "max_worse": max_worse}
 
 
 def _agreed_us(value: Any) -> int | None:
