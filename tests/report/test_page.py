@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from thinslice.profit import Payoff, Plan, Range
 from thinslice.report.page import csp, page, style, style_hash
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -157,3 +158,20 @@ def test_the_policy_allows_the_style_inside_the_page_and_nothing_else(
     assert f"style-src '{style_hash()}'" in csp()
     assert "default-src 'none'" in csp()
     assert "http" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+
+
+def test_a_plan_shows_everything_that_is_guarded(findings: dict[str, Any]) -> None:
+    plan = Plan(guardrails={"bounce_rate": 0.05, "click_through": 0.02}, order_value=Range(1, 2, 3))
+    findings["plan"] = plan.to_dict()
+    assert "bounce rate may get at most 5% worse, and click through" in said(findings)
+    assert "bounce rate by more than 5%" in said(findings)
+
+
+def test_a_plan_for_predictions_says_what_each_outcome_brings(findings: dict[str, Any]) -> None:
+    payoff = Payoff(tp="clv * 0.3", fp=Range(-15, -11, -8))
+    findings["plan"] = Plan(payoff, must_beat=50_000, capacity=100).to_dict()
+    text = said(findings)
+    assert "It has to earn € 50,000 a year more than doing nothing." in text
+    assert "clv * 0.3, by row" in text
+    assert "−€ 15 to −€ 8.00, likely −€ 11" in text
+    assert "at most 100 of them" in text
