@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from thinslice.domain import Interval
+from thinslice.outcomes.covariate import estimates
 from thinslice.outcomes.intervals import (
     NonInferiority,
     difference,
@@ -154,7 +155,7 @@ def compare(
     is what 1 in a column of money is worth: 0.01 for cents.
     """
     scale = money_unit if metric.unit == "money" else 1.0
-    c, t = (_scaled(metric.estimate(m), scale) for m in (control, treatment))
+    c, t = (_scaled(one, scale) for one in estimates(metric, control, treatment))
     absolute = difference(t, c, confidence, tuned_for)
     se = root(t.variance + c.variance) or math.nan
     row = Row(
@@ -217,7 +218,12 @@ def finite(value: float) -> float | None:
 
 
 def _scaled(estimate: Estimate, scale: float) -> Estimate:
-    return Estimate(estimate.value * scale, estimate.variance * scale * scale, estimate.n)
+    return Estimate(
+        estimate.value * scale,
+        estimate.variance * scale * scale,
+        estimate.n,
+        estimate.shared * scale * scale,
+    )
 
 
 def _change(absolute: Interval, sign: int) -> Change:

@@ -48,11 +48,11 @@ def relative_lift(
         return Interval(-math.inf, math.nan, math.inf, confidence)
     lift = t / c - 1
     z2 = critical(1 - confidence, treatment.n + control.n, tuned_for) ** 2
-    a = c * c - z2 * control.variance
+    a = c * c - z2 * (control.variance + control.shared)
     if not a > 0:
         return Interval(-math.inf, lift, math.inf, confidence)
-    b = t * c
-    spread = root(b * b - a * (t * t - z2 * treatment.variance))
+    b = t * c - z2 * control.shared
+    spread = root(b * b - a * (t * t - z2 * (treatment.variance + treatment.shared)))
     low, high = sorted(((b - spread) / a - 1, (b + spread) / a - 1))
     return Interval(low, lift, high, confidence)
 
@@ -89,7 +89,8 @@ def non_inferiority(
     sign = 1 if better == "higher" else -1
     factor = 1 - sign * max_worse
     needed = critical(alpha, treatment.n + control.n, tuned_for, sides=1)
-    scale = root(treatment.variance + factor * factor * control.variance)
+    shared = (1 - factor) ** 2 * control.shared
+    scale = root(treatment.variance + factor * factor * control.variance + shared)
     if not scale > 0:
         return NonInferiority(math.nan, needed, False, False)
     z = sign * (treatment.value - factor * control.value) / scale

@@ -30,8 +30,11 @@ class Metric:
     numerator   the column that is summed
     per         the column by whose sum it is divided; "visitor" (or None) counts visitors
     cap         the quantile at which a visitor's value is capped, such as 0.99
-    covariate   a column known before the experiment, which takes out noise (CUPED); one that was
-                measured after the first exposure would take out the effect as well
+    covariate   a column known before the experiment, or two of which the first is divided by the
+                second, to take out noise (CUPED). One that was measured after the first exposure
+                would take out the effect as well
+    may_be_negative  whether a visitor's value may be below 0, such as a margin's; else it is an
+                error
     counts      the column that says how much there is to go by: below ten in both variants
                 together nothing is concluded
     name        how it is asked for; "clicks per views" unless stated
@@ -46,7 +49,8 @@ class Metric:
     better: Better = "higher"
     max_worse: float | None = None
     cap: float | None = None
-    covariate: str | None = None
+    covariate: str | tuple[str, str] | None = None
+    may_be_negative: bool = False
     unit: Unit = "number"
     decides: bool | None = None
     holds_back: bool = True
@@ -59,6 +63,8 @@ class Metric:
         _check(self)
         if self.per == VISITOR:
             object.__setattr__(self, "per", None)
+        if isinstance(self.covariate, list):
+            object.__setattr__(self, "covariate", tuple(self.covariate))
         over = self.per or VISITOR
         words = self.numerator.replace("_", " ")
         defaults = {
@@ -91,12 +97,24 @@ class Metric:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it is computed from, each once."""
-        named = (self.numerator, self.per, self.covariate, self.counts)
+        before = self.before if self.covariate else ()
+        named = (self.numerator, self.per, *before, self.counts)
         return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Numerator and denominator; the denominator is None for a figure per visitor."""
+        return self.numerator, self.per
+
+    @property
+    def before(self) -> tuple[str, str | None]:
+        """The same of the covariate; only for a metric that has one."""
+        assert self.covariate is not None
+        return (self.covariate, None) if isinstance(self.covariate, str) else self.covariate
 
     def estimate(self, moments: Moments) -> Estimate:
         """The figure over these visitors; nan when the denominator sums to 0."""
-        return ratio(moments, self.numerator, self.per)
+        return ratio(moments, *self.figure)
 
 
 def _check(metric: Metric) -> None:
@@ -104,6 +122,13 @@ def _check(metric: Metric) -> None:
         raise InputError(
             f"a metric names the column that is summed, got {metric.numerator!r}; write "
             'Metric("revenue")'
+        )
+    if metric.per == metric.numerator:
+        raise InputError(f"a metric divides two columns, got {metric.per!r} twice, which is 1")
+    if metric.covariate in (metric.numerator, metric.per):
+        raise InputError(
+            f"the covariate of {metric.numerator!r} is a column from before the experiment, got "
+            f"{metric.covariate!r}, which is what the metric measures"
         )
     if metric.better not in ("higher", "lower"):
         raise InputError(f"better is 'higher' or 'lower', got {metric.better!r}")

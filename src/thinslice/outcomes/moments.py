@@ -15,6 +15,9 @@ from thinslice.errors import InputError
 
 Number = int | float
 
+ROUNDING = 1e-12
+"""A spread of this share of a column's mean square is what rounding makes of a constant."""
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -57,6 +60,23 @@ class Moments:
             ),
         )
 
+    @classmethod
+    def from_summary(cls, name: str, n: int, mean: float, variance: float) -> Moments:
+        """The moments of one column of which only count, mean and sample variance are known.
+
+        Raises `InputError` for a variance or a count that cannot be one.
+
+        >>> Moments.from_summary("spend", 4, 2.0, 3.0).covariance("spend", "spend")
+        3.0
+        """
+        if not (n >= 0 and variance >= 0 and math.isfinite(mean) and math.isfinite(variance)):
+            raise InputError(
+                f"a summary has a count and a variance of at least 0 and a finite mean, got n={n}, "
+                f"mean={mean}, variance={variance} for {name!r}"
+            )
+        squares = max(n - 1, 0) * variance + n * mean * mean
+        return cls((name,), int(n), (n * mean,), (squares,))
+
     def __add__(self, other: Moments) -> Moments:
         if self.names != other.names:
             raise InputError(
@@ -82,8 +102,15 @@ class Moments:
             return math.nan
         i, j = sorted((self._position(a), self._position(b)))
         k = len(self.names)
-        product = self.products[i * k - i * (i - 1) // 2 + j - i]
-        return (self.n * product - self.sums[i] * self.sums[j]) / (self.n * (self.n - 1))
+        raw = self.n * self.products[i * k - i * (i - 1) // 2 + j - i]
+        centred = raw - self.sums[i] * self.sums[j]
+        if isinstance(centred, float) and abs(centred) <= ROUNDING * abs(raw):
+            return 0.0
+        return centred / (self.n * (self.n - 1))
+
+    def covariance_of(self, a: Mapping[str, float], b: Mapping[str, float]) -> float:
+        """The covariance of two weighted sums of columns, given as weights by name."""
+        return math.fsum(x * y * self.covariance(i, j) for i, x in a.items() for j, y in b.items())
 
     def _position(self, name: str) -> int:
         try:
@@ -99,11 +126,16 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its sampling variance; nan where the data cannot give it."""
+    """A figure with its sampling variance; nan where the data cannot give it.
+
+    `shared` is the part of the variance that it has in common with the figure it is compared with,
+    which cancels in their difference.
+    """
 
     value: float
     variance: float
     n: int
+    shared: float = 0.0
 
 
 def ratio(moments: Moments, numerator: str, denominator: str | None = None) -> Estimate:
@@ -112,18 +144,25 @@ def ratio(moments: Moments, numerator: str, denominator: str | None = None) -> E
     Delta method: Var(N/D) = (s_NN - 2 R s_ND + R² s_DD) / (n · mean(D)²). nan when the
     denominator sums to 0; the variance is nan below two visitors.
     """
+    value, weights = linear(moments, numerator, denominator)
+    if moments.n < 2 or math.isnan(value):
+        return Estimate(value, math.nan, moments.n)
+    variance = max(moments.covariance_of(weights, weights), 0.0) / moments.n
+    return Estimate(value, variance, moments.n)
+
+
+def linear(
+    moments: Moments, numerator: str, denominator: str | None = None
+) -> tuple[float, dict[str, float]]:
+    """A figure and the weights of the columns in each visitor's influence on it.
+
+    The influence on N/D is (N_i - R·D_i) / mean(D), that on a mean is N_i. nan and no weights when
+    the denominator sums to 0.
+    """
     if denominator is None:
-        n = moments.n
-        variance = moments.covariance(numerator, numerator) / n if n else math.nan
-        return Estimate(moments.mean(numerator), variance, n)
+        return moments.mean(numerator), {numerator: 1.0}
     bottom = moments.total(denominator)
     if not bottom:
-        return Estimate(math.nan, math.nan, moments.n)
-    value = moments.total(numerator) / bottom
-    spread = (
-        moments.covariance(numerator, numerator)
-        - 2 * value * moments.covariance(numerator, denominator)
-        + value * value * moments.covariance(denominator, denominator)
-    )
-    variance = max(spread, 0.0) / (moments.n * moments.mean(denominator) ** 2)
-    return Estimate(value, math.nan if math.isnan(spread) else variance, moments.n)
+        return math.nan, {}
+    value, scale = moments.total(numerator) / bottom, moments.n / bottom
+    return value, {numerator: scale, denominator: -value * scale}
