@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from thinslice.durable import locked, publish_folder, try_lock, write_durably
 from thinslice.errors import InputError, StorageError
-from thinslice.store.directory import (
-    DataDirectory,
-    locked,
-    publish_folder,
-    try_lock,
-    write_durably,
-)
+from thinslice.store.directory import DataDirectory
 
 
 def test_the_data_directory_is_made_and_is_its_owners_alone(tmp_path: Path) -> None:

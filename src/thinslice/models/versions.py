@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinslice.durable import sync_folder, write_durably
 from thinslice.errors import NotFoundError, StorageError
 
 if TYPE_CHECKING:
@@ -61,10 +62,7 @@ def set_current(folder: Path, version: str) -> None:
             f"{folder} has no version {version!r}; "
             f"it has {', '.join(versions(folder)) or 'none yet'}"
         )
-    temporary = folder / f"{CURRENT}.{os.getpid()}{_TEMPORARY}"
-    _write(temporary, f"{version}\n".encode())
-    temporary.replace(folder / CURRENT)
-    _sync_folder(folder)
+    write_durably(folder / CURRENT, f"{version}\n".encode())
 
 
 def write_version(
@@ -87,9 +85,9 @@ def write_version(
         files = {f"{name}.npy": _write_array(temporary, name, arrays[name]) for name in arrays}
         version = _next_name(folder, files, now_us)
         text = json.dumps({**meta, "format": FORMAT, "version": version, "files": files}, indent=2)
-        _write(temporary / _META, text.encode())
-        _sync_folder(temporary)
+        write_durably(temporary / _META, text.encode())
         temporary.rename(folder / version)
+        sync_folder(folder)
         set_current(folder, version)
     except OSError as error:
         raise StorageError(
@@ -173,18 +171,3 @@ def _check(path: Path, expected: str) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

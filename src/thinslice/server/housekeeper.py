@@ -11,8 +11,9 @@ import threading
 import time
 
 from thinslice.config import Settings
+from thinslice.durable import try_lock
 from thinslice.errors import StorageError, ThinsliceError
-from thinslice.store.directory import DataDirectory, try_lock
+from thinslice.store.directory import DataDirectory
 from thinslice.store.log.event_log import EventLog
 
 CRASH_PAUSE_S = 2.0

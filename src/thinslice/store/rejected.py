@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from thinslice.store.directory import locked
+from thinslice.durable import locked
 from thinslice.store.wire import Rejected
 
 MAX_BYTES = 10_000_000

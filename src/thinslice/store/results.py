@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from thinslice.durable import make_folder, write_durably
 from thinslice.errors import StorageError
-from thinslice.store.directory import make_folder, write_durably
 
 
 class Results:

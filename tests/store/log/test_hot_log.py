@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.contracts.event_store import view
 
+from thinslice.durable import try_lock
 from thinslice.errors import InputError
-from thinslice.store.directory import try_lock
 from thinslice.store.log.hot_files import CLOSED, LIVE, hot_files, open_readonly, unsealed_rows
 from thinslice.store.log.hot_log import HotLog
 

@@ -14,7 +14,8 @@ from tests.contracts.event_store import view
 
 from thinslice.config import Settings
 from thinslice.domain import DAY_US
-from thinslice.store.directory import DataDirectory, locked
+from thinslice.durable import locked
+from thinslice.store.directory import DataDirectory
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.log.hot_files import CLOSED, DAMAGED, LIVE, SEALED, hot_files
 from thinslice.store.log.schema import EVENT_SCHEMA, to_table

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from thinslice.config import Settings
 from thinslice.domain import Event, SessionLog
+from thinslice.durable import locked
 from thinslice.errors import InputError, StorageError
-from thinslice.store.directory import DataDirectory, locked
+from thinslice.store.directory import DataDirectory
 from thinslice.store.log.fingerprints import fingerprints, sorted_set
 from thinslice.store.log.hot_files import MovedError, RunningSessions, again_if_moved, unsealed_rows
 from thinslice.store.log.hot_log import HotLog, new_hot_id

@@ -29,8 +29,9 @@ from typing import Any
 from uuid import uuid4
 
 from thinslice.domain import Event
+from thinslice.durable import sync_folder, try_lock
 from thinslice.errors import InputError, StorageError
-from thinslice.store.directory import shop_name, sync_folder, try_lock
+from thinslice.store.directory import shop_name
 from thinslice.store.log.schema import COLUMNS, EVENT_SCHEMA, REQUIRED, as_row
 
 Row = tuple[Any, ...]

@@ -33,8 +33,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from thinslice.durable import publish_file, sync_folder, write_durably
 from thinslice.errors import StorageError
-from thinslice.store.directory import DataDirectory, publish_file, sync_folder, write_durably
+from thinslice.store.directory import DataDirectory
 from thinslice.store.log.fingerprints import to_npy
 from thinslice.store.log.hot_log import new_hot_id
 from thinslice.store.log.segments import (

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thinslice.store.directory import DataDirectory, sync_folder, try_lock
+from thinslice.durable import sync_folder, try_lock
+from thinslice.store.directory import DataDirectory
 from thinslice.store.log.hot_files import (
     CLOSED,
     DAMAGED,

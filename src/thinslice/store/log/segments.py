@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from thinslice.domain import DAY_US
+from thinslice.durable import make_folder, publish_file, write_durably
 from thinslice.errors import StorageError
-from thinslice.store.directory import make_folder, publish_file, shop_name, write_durably
+from thinslice.store.directory import shop_name
 from thinslice.store.log.fingerprints import (
     Fingerprints,
     fingerprints,
