@@ -50,6 +50,7 @@ class EventType(StrEnum):
     PRODUCT_REMOVED = "Product Removed"
     ORDER_COMPLETED = "Order Completed"
     ORDER_REFUNDED = "Order Refunded"
+    ORDER_CANCELLED = "Order Cancelled"
     PRODUCT_LIST_VIEWED = "Product List Viewed"
     PAGE_VIEWED = "Page Viewed"
     RECOMMENDATION_SERVED = "Recommendation Served"
@@ -382,7 +383,7 @@ class Experiment:
 
     @property
     def state(self) -> str:
-        """ "running", "paused" or "stopped"."""
+        """One of running, paused and stopped."""
         if self.stopped_us is not None:
             return "stopped"
         return "running" if self.traffic > 0 else "paused"
