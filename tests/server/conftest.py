@@ -40,6 +40,9 @@ def lamps(start_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
         Product(f"p{n}", f"Lamp {n}", "Home > Lamps", price_minor=n * 1000 + 99, stock=n)
         for n in range(8)
     )
+    for name, shown in {"left": ("p2", "p3"), "right": ("p4", "p5")}.items():
+        lists = {f"p{n}": shown for n in range(8)}
+        ShopCatalog(directory.catalog_file("lamps"), "EUR").set_list(name, lists)
     ShopCatalog(directory.catalog_file("books"), "EUR").upsert([Product("b1", "CANARY book")])
     service = start_service(data)
     yield Lamps(

@@ -24,6 +24,7 @@ from thinslice.server.answers import answer
 from thinslice.server.keys import Caller, Keys
 from thinslice.server.openapi import document
 from thinslice.server.pages.address import photo_address
+from thinslice.server.preview import read_preview
 from thinslice.server.schemas import (
     BatchAnswer,
     FilterBody,
@@ -182,7 +183,12 @@ class Api:
             filters=_filters(wanted.filters, caller.shop.currency),
             placement=wanted.placement,
             policy=wanted.policy,
+            preview=self._preview(caller, wanted.preview) if wanted.preview else None,
         )
+
+    def _preview(self, caller: Caller, text: str) -> tuple[str, str]:
+        secret = self._engine.control.signing_secret()
+        return read_preview(text, secret, caller.shop.id, trusted=caller.trusted)
 
     def _running_items(self, shop: str, visitor: str, session: str) -> tuple[str, ...]:
         events: list[Event] = self._engine.log.running_session(
@@ -215,8 +221,9 @@ def _recommendations(shelf: Shelf, exposure: Exposure) -> RecommendationsAnswer:
         exposure_id=exposure.id,
         model_version=exposure.model_version,
         policy=exposure.policy,
-        experiment=exposure.experiment,
-        variant=exposure.variant,
+        experiment=exposure.experiment if exposure.counts else None,
+        variant=exposure.variant if exposure.counts else None,
+        left_out=exposure.left_out,
         note=exposure.note,
         products=shown,
     )

@@ -46,6 +46,12 @@ _STRUCTS = (
     schemas.ProductChangesBody,
     schemas.ProductsAnswer,
     schemas.ProductAnswer,
+    schemas.ExperimentBody,
+    schemas.RampBody,
+    schemas.StopBody,
+    schemas.KillBody,
+    schemas.ExperimentAnswer,
+    schemas.ExperimentsAnswer,
     schemas.ProblemAnswer,
 )
 _PROBLEMS = {
@@ -99,6 +105,7 @@ def document() -> dict[str, Any]:
                 ),
             },
             "/v1/products/{product}": {"get": _product()},
+            **_experiments(),
             "/healthz": {"get": _health("healthz", "The process answers", "200")},
             "/readyz": {"get": _health("readyz", "It can do its work", "200", "503")},
         },
@@ -138,6 +145,53 @@ def _product() -> dict[str, Any]:
     ]
     operation["responses"]["404"] = _problem("There is no such product.")
     return operation
+
+
+def _experiments() -> dict[str, Any]:
+    """The addresses of experiments, all of which need the secret key."""
+    one = schemas.ExperimentAnswer
+    acts: dict[str, tuple[str, type[msgspec.Struct]]] = {
+        "ramp": ("Change the share of the visitors that take part; 0 pauses", schemas.RampBody),
+        "stop": ("End it; everyone keeps the control's list, or gets the new", schemas.StopBody),
+        "kill": ("Everyone back to the control's list; needs no body", schemas.KillBody),
+    }
+    paths: dict[str, Any] = {
+        "/v1/experiments": {
+            "get": _operation(
+                "experiments",
+                "All experiments, and the holdout (secret key)",
+                None,
+                schemas.ExperimentsAnswer,
+            ),
+            "post": _operation(
+                "startExperiment", "Start one (secret key)", schemas.ExperimentBody, one
+            ),
+        },
+        "/v1/experiments/{experiment}": {
+            "get": _operation("experiment", "One as it is (secret key)", None, one)
+        },
+        **{
+            f"/v1/experiments/{{experiment}}/{act}": {
+                "post": _operation(f"{act}Experiment", f"{summary} (secret key)", body, one)
+            }
+            for act, (summary, body) in acts.items()
+        },
+    }
+    for address, operations in paths.items():
+        for operation in operations.values():
+            if "{experiment}" in address:
+                operation["parameters"] = [
+                    {
+                        "name": "experiment",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "string"},
+                    }
+                ]
+                operation["responses"]["404"] = _problem("There is no such experiment.")
+                if address.endswith(("/stop", "/kill")):
+                    operation["requestBody"]["required"] = False
+    return paths
 
 
 def _operation(

@@ -33,6 +33,8 @@ class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which list is wanted: for these products, or for a session or visitor the log knows.
 
     `timestamp` and `policy` are for the secret key: history, and a list maker of one's choice.
+    `preview` shows one variant of an experiment, and the list counts for nothing: a text from
+    `thinslice experiment preview`, or EXPERIMENT/VARIANT with the secret key.
     """
 
     items: Annotated[list[Id], Meta(max_length=500)] | None = None
@@ -43,6 +45,7 @@ class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     filters: FilterBody = msgspec.field(default_factory=FilterBody)
     placement: Annotated[str, Meta(min_length=1, max_length=63)] = "product"
     policy: Annotated[str, Meta(max_length=200)] | None = None
+    preview: Annotated[str, Meta(max_length=500)] | None = None
     timestamp: str | int | float | None = None
     write_key: str = ""
 
@@ -64,13 +67,17 @@ class RecommendedProduct(msgspec.Struct):
 
 
 class RecommendationsAnswer(msgspec.Struct):
-    """The list as it was recorded: events about it name `exposure_id`."""
+    """The list as it was recorded: events about it name `exposure_id`.
+
+    `experiment` and `variant` are named where the list counts; `left_out` says why it does not.
+    """
 
     exposure_id: str
     model_version: str | None
     policy: str
     experiment: str | None
     variant: str | None
+    left_out: str | None
     note: str
     products: list[RecommendedProduct]
 
@@ -150,6 +157,79 @@ class ProductAnswer(msgspec.Struct):
     url: str
     photo: str | None
     hidden: bool
+
+
+class ExperimentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An experiment to start: a share of the visitors, the traffic, split between two lists."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=63)]
+    question: Annotated[str, Meta(max_length=300)] = ""
+    control: Annotated[str, Meta(max_length=200)] = "list:incumbent"
+    treatment: Annotated[str, Meta(max_length=200)] = "session"
+    placement: Annotated[str, Meta(min_length=1, max_length=63)] = "product"
+    traffic: float = 1.0
+    who: Annotated[str, Meta(max_length=60)] = ""
+
+
+class RampBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The share of the visitors that take part from now on; 0 is a pause."""
+
+    traffic: float
+    who: Annotated[str, Meta(max_length=60)] = ""
+    why: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class StopBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The end of an experiment: everyone keeps the control's list, or `ship` gives the new one."""
+
+    ship: bool = False
+    who: Annotated[str, Meta(max_length=60)] = ""
+    why: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class KillBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The kill switch: everyone back to the control's list."""
+
+    who: Annotated[str, Meta(max_length=60)] = ""
+    why: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class VariantAnswer(msgspec.Struct):
+    """One arm: what it is called, its list maker, its share of the traffic."""
+
+    name: str
+    policy: str
+    weight: float
+
+
+class ChangeAnswer(msgspec.Struct):
+    """What was done to an experiment or noticed about it; `at` is ISO 8601 in UTC."""
+
+    at: str
+    who: str
+    what: str
+    note: str
+    traffic: float | None
+
+
+class ExperimentAnswer(msgspec.Struct):
+    """An experiment as it is. `state` is running, paused or stopped."""
+
+    id: str
+    question: str
+    placement: str
+    state: str
+    traffic: float
+    variants: list[VariantAnswer]
+    after: str | None
+    changes: list[ChangeAnswer]
+
+
+class ExperimentsAnswer(msgspec.Struct):
+    """All experiments of the shop, and the share of the visitors kept out of all of them."""
+
+    experiments: list[ExperimentAnswer]
+    holdout: float
 
 
 class Problem(msgspec.Struct):
