@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -54,6 +54,14 @@ class Row:
         """How much worse a guardrail may be, in words."""
         return percent(self.metric.max_worse or 0)
 
+    def figure(self, value: float) -> str:
+        """A value of this metric as text."""
+        if math.isnan(value):
+            return "unknown"
+        if self.metric.unit == "share":
+            return f"{100 * value:.2f}%"
+        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
     @property
     def reading(self) -> str:
         """The row in plain words."""
@@ -75,9 +83,7 @@ class Row:
 
     def line(self, control: str, treatment: str) -> str:
         """The row as one line of text: both figures, the range of the difference, the reading."""
-        before, after = (
-            _figure(value, self.metric.unit) for value in (self.control, self.treatment)
-        )
+        before, after = self.figure(self.control), self.figure(self.treatment)
         spread = "" if self.change == "unknown" else f" ({spread_of(self.relative)})"
         return (
             f"{self.metric.label}: {before} in {control}, {after} in {treatment}{spread}: "
@@ -111,12 +117,14 @@ def compare_all(
     alpha: float = ALPHA,
     tuned_for: float | None = None,
     money_unit: float = 1.0,
+    seen: Mapping[str, float] | None = None,
 ) -> tuple[Row, ...]:
     """Every metric side by side, each at the level that its role gives it.
 
     Success metrics share `alpha` (Bonferroni), since one of them is enough; each guardrail has all
     of it, since all of them have to pass; those only watched share it, so that they hold shipping
-    back by chance no more often than one test.
+    back by chance no more often than one test. `seen` says by metric how much there is to go by,
+    instead of its column `counts`.
     """
     n_success = sum(metric.is_success for metric in metrics)
     n_watched = sum(metric.is_watched for metric in metrics)
@@ -133,6 +141,7 @@ def compare_all(
             alpha=alpha,
             tuned_for=tuned_for,
             money_unit=money_unit,
+            seen=(seen or {}).get(metric.name),
         )
         for metric in metrics
     )
@@ -147,16 +156,20 @@ def compare(
     alpha: float = ALPHA,
     tuned_for: float | None = None,
     money_unit: float = 1.0,
+    seen: float | None = None,
 ) -> Row:
     """Set one metric of two variants side by side.
 
     `confidence` is that of the two-sided intervals, `alpha` that of the one-sided test of a
     guardrail. `tuned_for` makes them hold at any number of looks (`sequential.py`). `money_unit`
-    is what 1 in a column of money is worth: 0.01 for cents.
+    is what 1 in a column of money is worth: 0.01 for cents. `seen` is how much there is to go by,
+    from the metric's column `counts` unless given.
     """
     scale = money_unit if metric.unit == "money" else 1.0
     c, t = (_scaled(one, scale) for one in estimates(metric, control, treatment))
     absolute = difference(t, c, confidence, tuned_for)
+    if seen is None and metric.counts is not None:
+        seen = control.total(metric.counts) + treatment.total(metric.counts)
     se = root(t.variance + c.variance) or math.nan
     row = Row(
         metric,
@@ -164,7 +177,9 @@ def compare(
         t.value,
         absolute,
         relative_lift(t, c, confidence, tuned_for),
-        _change(absolute, metric.sign) if _enough(metric, control, treatment, se) else "unknown",
+        _change(absolute, metric.sign)
+        if se > 0 and (seen is None or seen >= ENOUGH)
+        else "unknown",
         metric.sign * absolute.estimate / se,
         critical(1 - confidence, t.n + c.n, tuned_for),
     )
@@ -176,14 +191,6 @@ def compare(
     if row.change == "unknown":
         harmless = replace(harmless, proven=False, violated=False)
     return replace(row, harmless=harmless)
-
-
-def _enough(metric: Metric, control: Moments, treatment: Moments, se: float) -> bool:
-    if math.isnan(se):
-        return False
-    if metric.counts is None:
-        return True
-    return control.total(metric.counts) + treatment.total(metric.counts) >= ENOUGH
 
 
 def percent(share: float) -> str:
@@ -232,9 +239,3 @@ def _change(absolute: Interval, sign: int) -> Change:
     if absolute.high < 0:
         return "worse" if sign > 0 else "better"
     return "unclear"
-
-
-def _figure(value: float, unit: str) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return f"{100 * value:.2f}%" if unit == "share" else f"{value:,.2f}"

@@ -132,7 +132,7 @@ def _ship(better: Sequence[Row], guardrails: Sequence[Row], treatment: str) -> D
     return Decision(
         Verdict.SHIP,
         f"{what} clearly better{harmless} and nothing deteriorates.",
-        ", and ".join([*gains, *safe]) + ".",
+        f"{_clauses([*gains, *safe])}.",
     )
 
 
@@ -151,7 +151,7 @@ def _not_proven(
         reasons.append(
             f"{labels[0]} is not clearly better."
             if len(labels) == 1
-            else f"None of {_listed(labels)} is clearly better."
+            else f"None of {_listed([label.lower() for label in labels])} is clearly better."
         )
         # One of them is enough, and one that looks worse is not to be waited for.
         waits = [more_units(row.z, row.critical, n) for row in success]
@@ -233,6 +233,11 @@ def _moved(row: Row) -> str:
     if math.isnan(lift):
         return "higher" if row.absolute.estimate > 0 else "lower"
     return f"{percent(abs(lift))} {'higher' if lift >= 0 else 'lower'}"
+
+
+def _clauses(parts: Sequence[str]) -> str:
+    """Clauses as a sentence joins them, each with figures of its own: "a, b, and c"."""
+    return ", and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _listed(words: Sequence[str]) -> str:

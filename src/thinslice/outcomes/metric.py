@@ -125,7 +125,7 @@ def _check(metric: Metric) -> None:
         )
     if metric.per == metric.numerator:
         raise InputError(f"a metric divides two columns, got {metric.per!r} twice, which is 1")
-    if metric.covariate in (metric.numerator, metric.per):
+    if metric.covariate and metric.covariate in (metric.numerator, metric.per):
         raise InputError(
             f"the covariate of {metric.numerator!r} is a column from before the experiment, got "
             f"{metric.covariate!r}, which is what the metric measures"

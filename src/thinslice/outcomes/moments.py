@@ -96,14 +96,17 @@ class Moments:
         """Sum per visitor; nan without visitors."""
         return self.total(name) / self.n if self.n else math.nan
 
+    def product(self, a: str, b: str) -> Number:
+        """The sum of a·b over visitors."""
+        i, j = sorted((self._position(a), self._position(b)))
+        return self.products[i * len(self.names) - i * (i - 1) // 2 + j - i]
+
     def covariance(self, a: str, b: str) -> float:
         """Sample covariance over visitors, divisor n - 1; nan below two visitors."""
         if self.n < 2:
             return math.nan
-        i, j = sorted((self._position(a), self._position(b)))
-        k = len(self.names)
-        raw = self.n * self.products[i * k - i * (i - 1) // 2 + j - i]
-        centred = raw - self.sums[i] * self.sums[j]
+        raw = self.n * self.product(a, b)
+        centred = raw - self.total(a) * self.total(b)
         if isinstance(centred, float) and abs(centred) <= ROUNDING * abs(raw):
             return 0.0
         return centred / (self.n * (self.n - 1))

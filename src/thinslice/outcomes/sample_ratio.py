@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import chdtrc
+from scipy.special import chdtrc, gammaln
 
 SRM_ALPHA = 0.001
 """Below this p-value the split of visitors is broken and no effect may be read."""
+
+SRM_WARNING = 0.01
+"""Below this one it is doubtful, and said so loudly."""
+
+CONCENTRATION = 10_000
+"""How near to the intended split the sequential test expects a broken one, in visitors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +27,32 @@ class SampleRatio:
     observed: tuple[int, ...]
     ok: bool
 
+    @property
+    def doubtful(self) -> bool:
+        """Not broken beyond doubt, but so that chance alone does it less than once in 100 times."""
+        return self.ok and self.p_value < SRM_WARNING
 
-def sample_ratio(observed: Sequence[int], weights: Sequence[float]) -> SampleRatio:
-    """Pearson's chi-square of the visitors per variant against the intended weights.
+    @property
+    def warning(self) -> str | None:
+        """What to say where it is doubtful."""
+        if not self.doubtful:
+            return None
+        return (
+            f"Alarm: the split of visitors is doubtful (p = {self.p_value:.2g}; chance alone does "
+            "that less than once in 100 times). Find out why before you trust any difference: look "
+            "for redirects, caches, bots, and events that one variant fails to send."
+        )
 
-    Weights need not sum to 1. A variant of weight 0 that has visitors is a broken split. Without
-    visitors the split is not yet wrong.
+
+def sample_ratio(
+    observed: Sequence[int], weights: Sequence[float], *, sequential: bool = False
+) -> SampleRatio:
+    """The visitors per variant against the intended weights, which need not sum to 1.
+
+    Pearson's chi-square for one look. `sequential` is the test of Lindon and Malek (2022, "Anytime-
+    valid inference for multinomial count data"), which may be looked at every day: 1 / the Bayes
+    factor of a Dirichlet prior around the weights against the weights themselves. A variant of
+    weight 0 that has visitors is a broken split. Without visitors the split is not yet wrong.
     """
     n, total = sum(observed), sum(weights)
     expected = tuple(n * weight / total for weight in weights)
@@ -34,6 +61,21 @@ def sample_ratio(observed: Sequence[int], weights: Sequence[float]) -> SampleRat
     if any(o and not e for o, e in zip(observed, expected, strict=True)):
         return SampleRatio(0.0, expected, tuple(observed), False)
     used = [(o, e) for o, e in zip(observed, expected, strict=True) if e]
-    chi2 = sum((o - e) ** 2 / e for o, e in used)
-    p_value = float(chdtrc(len(used) - 1, chi2)) if len(used) > 1 else 1.0
+    p_value = 1.0
+    if len(used) > 1:
+        p_value = _anytime(used, n) if sequential else _once(used)
     return SampleRatio(p_value, expected, tuple(observed), p_value >= SRM_ALPHA)
+
+
+def _once(used: Sequence[tuple[int, float]]) -> float:
+    chi2 = sum((o - e) ** 2 / e for o, e in used)
+    return float(chdtrc(len(used) - 1, chi2))
+
+
+def _anytime(used: Sequence[tuple[int, float]], n: int) -> float:
+    log_factor = float(gammaln(CONCENTRATION) - gammaln(CONCENTRATION + n))
+    for seen, expected in used:
+        share = expected / n
+        prior = CONCENTRATION * share
+        log_factor += float(gammaln(prior + seen) - gammaln(prior)) - seen * math.log(share)
+    return math.exp(-max(log_factor, 0.0))
