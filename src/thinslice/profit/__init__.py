@@ -1,10 +1,11 @@
 """What is it worth? A plan and predictions, or an effect, in; money with a range, a verdict out.
 
-Open `payoff.py` first, then `evaluation.py`; for experiments `worth.py`.
+Open `payoff.py` first, then `evaluating.py`; for experiments `worth.py`.
 """
 
 from thinslice.profit.deciding import decide
-from thinslice.profit.evaluation import Evaluation, evaluate
+from thinslice.profit.evaluating import evaluate
+from thinslice.profit.evaluation import Evaluation
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import Plan
 from thinslice.profit.ranges import Range

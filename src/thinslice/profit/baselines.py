@@ -13,7 +13,7 @@ from thinslice.errors import InputError
 from thinslice.profit.columns import Columns, vector
 from thinslice.profit.plan import Plan
 from thinslice.profit.policy import Policy, by_decisions, by_score, enough_to_tune
-from thinslice.profit.priced import Priced
+from thinslice.profit.priced import Priced, Pricing
 from thinslice.profit.uncertainty import Spread, Sums
 
 ORACLE = "oracle"
@@ -51,7 +51,7 @@ def rivals(
     cluster: NDArray[np.int64] | None,
     seed: int,
 ) -> dict[str, Rival]:
-    """Every baseline there is for these rows, the oracle last.
+    """Every baseline there is for these rows, the oracle last (none where nobody can know it).
 
     `random` decides as often as the model does, at random; of more rows than the capacity, `all`
     takes as many as fit, at random. Both are exact expectations. Raises `InputError` where the
@@ -73,18 +73,19 @@ def rivals(
     name = plan.baseline if isinstance(plan.baseline, str) else "incumbent"
     if name not in found:
         decided = _stated(y, labels, plan, priced, columns, cluster, seed)
-        found[name] = _Own(priced.features(y, decided), *priced.parts(y, decided))
-    best = _oracle(y, plan, priced)
-    found[ORACLE] = _Own(priced.features(y, best), *priced.parts(y, best))
+        found[name] = Own(priced.features(y, decided), *priced.parts(y, decided))
+    if priced.actual:
+        best = _oracle(y, plan, priced)
+        found[ORACLE] = Own(priced.features(y, best), *priced.parts(y, best))
     model = priced.features(y, policy.decided)
     tuned = None if policy.final is None else priced.features(y, policy.final)
     return {
-        each: _against(each, model, tuned, own, plan, priced, cluster, seed)
+        each: against(each, model, tuned, own, plan, priced, cluster, seed)
         for each, own in found.items()
     }
 
 
-class _Own(NamedTuple):
+class Own(NamedTuple):
     """What a baseline earns by itself: row by row, and cell by cell."""
 
     features: NDArray[np.float64]
@@ -92,16 +93,17 @@ class _Own(NamedTuple):
     counts: NDArray[np.float64]
 
 
-def _against(
+def against(
     name: str,
     model: NDArray[np.float64],
     tuned: NDArray[np.float64] | None,
-    own: _Own,
+    own: Own,
     plan: Plan,
-    priced: Priced,
+    priced: Pricing,
     cluster: NDArray[np.int64] | None,
     seed: int,
 ) -> Rival:
+    """The model's gain over one baseline, from the features (n, 1 + U) of both."""
     weights = np.array([1.0, *priced.means()])
     difference = model - own.features
     settled = None if tuned is None else tuned - own.features
@@ -127,14 +129,14 @@ def _nothing(priced: Priced, labels: Sequence[Any]) -> int | None:
     return None if named is None else list(labels).index(named)
 
 
-def _mixed(mix: NDArray[np.float64], y: NDArray[np.int64], priced: Priced) -> _Own:
+def _mixed(mix: NDArray[np.float64], y: NDArray[np.int64], priced: Priced) -> Own:
     """Decisions taken at random with the shares of `mix` (K,), in expectation."""
     k = len(mix)
-    total = _Own(np.zeros((len(y), 1 + len(priced.uncertain))), np.zeros((k, k)), np.zeros((k, k)))
+    total = Own(np.zeros((len(y), 1 + len(priced.uncertain))), np.zeros((k, k)), np.zeros((k, k)))
     for j, share in enumerate(mix.tolist()):
         if share:
             parts = (priced.features(y, j), *priced.parts(y, j))
-            total = _Own(*(sum_ + share * part for sum_, part in zip(total, parts, strict=True)))
+            total = Own(*(sum_ + share * part for sum_, part in zip(total, parts, strict=True)))
     return total
 
 

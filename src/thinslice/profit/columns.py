@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.errors import ColumnError, InputError
+from thinslice.errors import ColumnError, InputError, NotEnoughDataError
+from thinslice.profit.labels import missing
 
 
 class Columns:
@@ -91,6 +92,17 @@ def numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
             "0); fill it in or leave the row out"
         )
     return found
+
+
+def clusters(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Which rows rise and fall together, as the place of each one's cluster, shape (n,)."""
+    if values.dtype == object and any(map(missing, values.tolist())):
+        raise InputError("cluster must be known in every row; fill it in or leave the rows out")
+    plain = values if values.dtype != object else values.astype(str)
+    groups = np.unique(plain, return_inverse=True)[1]
+    if groups.max() == 0:
+        raise NotEnoughDataError("all rows are in one cluster; a range needs at least two")
+    return np.asarray(groups, np.int64)
 
 
 def same_rows(left: Any, right: Any, what: str) -> None:

@@ -79,25 +79,33 @@ def resample_best(
     score: NDArray[Any],
     act: NDArray[Any],
     none: Any = 0.0,
+    amounts: NDArray[np.float64] | None = None,
     *,
     replicates: int = 2000,
     seed: int = 0,
+    resample: bool = True,
 ) -> NDArray[np.float64]:
     """The highest profit over all thresholds in each of many resamples of the rows, shape (R,).
 
     A Poisson bootstrap, exact over all thresholds: sorted once, every row counts 0, 1, 2 ... times
     (Poisson with mean 1), and totals are scaled to n rows. The in-sample optimum is what it
-    spreads, so it is optimistic; the headline of an evaluation never comes from it.
+    spreads, so it is optimistic; the headline of an evaluation never comes from it. `act` and
+    `none` are money (n,), or features (n, M) whose `amounts` (R, M) differ by replicate. Without
+    `resample` every row counts once.
     """
     if len(score) < 2:
         raise InputError(f"a bootstrap needs at least 2 rows, got {len(score)}")
+    if amounts is None:
+        act, amounts = act[:, None], np.ones((replicates, 1))
+        none = none[:, None] if np.ndim(none) else none
     order = np.argsort(score)[::-1]
     gain = (act - none)[order]
-    rest = np.broadcast_to(np.asarray(none, np.float64), score.shape)[order]
+    rest = np.broadcast_to(np.asarray(none, np.float64), act.shape)[order]
     ordered = score[order]
     last = np.append(ordered[1:] != ordered[:-1], True)
+    table = _poisson_table() if resample else np.ones(65536)
     found: NDArray[np.float64] = _kernel()(
-        gain, np.ascontiguousarray(rest), last, replicates, seed, _poisson_table()
+        np.ascontiguousarray(gain), np.ascontiguousarray(rest), last, amounts, seed, table
     )
     return found
 
@@ -118,11 +126,11 @@ def _kernel() -> Any:
 
 
 def _resampled(
-    gain: Any, rest: Any, last: Any, replicates: int, seed: int, table: Any
+    gain: Any, rest: Any, last: Any, amounts: Any, seed: int, table: Any
 ) -> Any:  # pragma: no cover - compiled
-    found = np.empty(replicates)
+    found = np.empty(len(amounts))
     state = np.uint64(seed) * np.uint64(2) + np.uint64(0x9E3779B97F4A7C15)
-    for r in range(replicates):
+    for r in range(len(amounts)):
         running, best, base, rows = 0.0, 0.0, 0.0, 0.0
         bits = np.uint64(0)
         for i in range(len(gain)):
@@ -135,8 +143,9 @@ def _resampled(
             count = table[bits & np.uint64(0xFFFF)]
             bits = bits >> np.uint64(16)
             rows += count
-            base += count * rest[i]
-            running += count * gain[i]
+            for k in range(gain.shape[1]):
+                base += count * amounts[r, k] * rest[i, k]
+                running += count * amounts[r, k] * gain[i, k]
             if last[i] and running > best:
                 best = running
         found[r] = (base + best) * len(gain) / rows if rows else 0.0

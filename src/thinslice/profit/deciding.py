@@ -24,6 +24,10 @@ def decide(proba: Any, payoff: Payoff, *, data: Any = None, labels: Any = None) 
     >>> decide([0.1, 0.3], Payoff(tp=100, fp=-20)).tolist()
     [0, 1]
     """
+    if payoff.ranks:
+        raise InputError(
+            "this payoff is for recommended lists; decide needs Payoff(tp=..., fp=...)"
+        )
     stated = payoff.labels if payoff.labels is not None else labels
     if stated is None and payoff.classes == 2:
         stated = (0, 1)

@@ -10,120 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.domain import Verdict
-from thinslice.errors import InputError, NotEnoughDataError
-from thinslice.profit.baselines import Rival, rivals
-from thinslice.profit.columns import Columns, same_rows, vector
+from thinslice.errors import InputError
+from thinslice.profit.baselines import Rival
 from thinslice.profit.curve import Curve, resample_best
+from thinslice.profit.earnings import Comparison, ExpectedMaximum, Profit, compared
 from thinslice.profit.kill_rule import Ruling, rule
-from thinslice.profit.labels import encode, missing, two_labels
 from thinslice.profit.money import say
-from thinslice.profit.payoff import Payoff
-from thinslice.profit.plan import EXPECTED, Plan
-from thinslice.profit.policy import (
-    Policy,
-    both,
-    by_decisions,
-    by_expected_payoff,
-    by_score,
-    enough_to_tune,
-    probabilities,
-    scores,
-)
-from thinslice.profit.priced import Priced
+from thinslice.profit.plan import Plan
+from thinslice.profit.policy import Policy
+from thinslice.profit.priced import Pricing
 from thinslice.profit.sensitivity import Bar, BreakEven, break_even, tornado
 from thinslice.profit.uncertainty import Spread, Sums
-
-NOT_A_CAUSE = (
-    "It counts what happened, not what acting causes: a customer who would have stayed or bought "
-    "anyway is no profit. Only an experiment shows the difference."
-)
-
-
-@dataclass(frozen=True)
-class Profit:
-    """What the predictions earned on these rows, in money, before the fixed cost.
-
-    low, likely, high are what is passed in 95, 50 and 5 of 100 cases; `total` is the plain sum with
-    every payoff at its mean, `per_prediction` that by the number of rows, `per_year` the range for
-    a year, and `by_class` the part of the total that comes from the rows of each true class.
-    """
-
-    low: float
-    likely: float
-    high: float
-    total: float
-    per_prediction: float
-    per_year: Spread
-    by_class: dict[Any, float]
-    currency: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "low": self.low,
-            "likely": self.likely,
-            "high": self.high,
-            "total": self.total,
-            "per_prediction": self.per_prediction,
-            "per_year": self.per_year._asdict(),
-            "by_class": {str(label): amount for label, amount in self.by_class.items()},
-            "currency": self.currency,
-        }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """This policy minus another on the same rows, in money, and the chance that it is more."""
-
-    low: float
-    likely: float
-    high: float
-    total: float
-    p_better: float
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-
-def evaluate(
-    y_true: Any,
-    y_score: Any = None,
-    plan: Plan | Payoff | None = None,
-    *,
-    y_pred: Any = None,
-    data: Any = None,
-    pos_label: Any = None,
-    cluster: Any = None,
-    seed: int = 0,
-) -> Evaluation:
-    """Money of a model's predictions against the plan's baseline, with a range and a verdict.
-
-    `y_score` is a score or probability per row, or one probability per row and class; or `y_pred`
-    has the decisions. `data` has the columns of the payoff, `cluster` (a column or an array) the
-    rows that rise and fall together, such as those of one customer. Lists, numpy, pandas, Polars
-    and Arrow. Raises `InputError` or `NotEnoughDataError` rather than take a default.
-    """
-    plan = _plan(plan)
-    payoff = plan.payoff
-    assert payoff is not None
-    if (y_score is None) == (y_pred is None):
-        raise InputError(
-            "give y_score (scores or probabilities) or y_pred (decisions), one of them"
-        )
-    for other, what in ((y_score, "y_score"), (y_pred, "y_pred"), (data, "data")):
-        same_rows(y_true, other, f"y_true and {what}")
-    truth = vector(y_true, "y_true")
-    if not len(truth):
-        raise NotEnoughDataError("y_true is empty; there is nothing to judge")
-    labels = _labels(truth, payoff, pos_label)
-    y = encode(truth, labels, "y_true")
-    _both_classes(y, labels)
-    columns = Columns(data)
-    priced = Priced.of(payoff, len(y), columns)
-    groups = _groups(cluster, columns, len(y))
-    policy = _policy(y, y_score, y_pred, labels, plan, priced, groups, seed)
-    against = rivals(y, policy, labels, plan, priced, columns, groups, seed)
-    return Evaluation(plan, labels, y, priced, policy, against, groups, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +33,8 @@ class Evaluation:
 
     plan: Plan
     labels: tuple[Any, ...]
-    y: NDArray[np.int64]
-    priced: Priced
+    y: Any
+    priced: Pricing
     policy: Policy
     rivals: dict[str, Rival]
     cluster: NDArray[np.int64] | None
@@ -166,12 +63,13 @@ class Evaluation:
             baseline.gain_of_luck,
             rows=self.n,
             different=baseline.different,
-            again=self._look_again(),
+            again=self.break_even().sentence(self.plan),
+            tested=self.priced.tested,
         )
 
     @property
     def n(self) -> int:
-        return len(self.y)
+        return self.priced.n
 
     @property
     def baseline(self) -> str:
@@ -182,9 +80,8 @@ class Evaluation:
     def profit(self) -> Profit:
         sums = Sums.of(self.features, self.priced.means(), self.cluster, self.tuned)
         spread = sums.draws(self._cells(), seed=self.seed).spread()
-        rows = self.features @ np.array([1.0, *self.priced.means()])
-        by_class = np.bincount(self.y, weights=rows, minlength=len(self.labels))
-        total = float(rows.sum())
+        by_class = self.priced.parts(self.y, self.policy.decided)[0].sum(axis=1)
+        total = float((self.features @ np.array([1.0, *self.priced.means()])).sum())
         return Profit(
             *spread,
             total=total,
@@ -221,17 +118,32 @@ class Evaluation:
             raise InputError("a curve needs scores of two classes; pass them as y_score")
         return self.policy.curve
 
-    def expected_maximum(self, replicates: int = 2000) -> Spread:
-        """The spread of the highest point of the curve over resamples of the rows.
+    def expected_maximum(self, replicates: int = 2000, *, resample: bool = True) -> ExpectedMaximum:
+        """The highest point of the curve over guesses of the payoffs and resamples of the rows.
 
-        It assumes that the threshold may be chosen anew for every such sample with its outcomes
+        It assumes that the threshold may be chosen anew for every such case with its outcomes
         known, so it is higher than what a threshold fixed today will earn: `profit` is that.
+        Without `resample` only the payoffs are drawn; its mean is then the expected maximum profit
+        of the literature (Verbraken, Verbeke and Baesens 2013).
         """
         if self.policy.score is None:
             raise InputError("the expected maximum needs scores of two classes; pass y_score")
-        act, none = self.priced.worth(self.y, 1), self.priced.worth(self.y, 0)
-        found = resample_best(self.policy.score, act, none, replicates=replicates, seed=self.seed)
-        return Spread(*np.quantile(found, (0.05, 0.5, 0.95)).tolist())
+        act, none = self.priced.features(self.y, 1), self.priced.features(self.y, 0)
+        rng = np.random.default_rng(self.seed)
+        drawn = [cell.sample(rng, replicates) for cell in self._cells()]
+        found = resample_best(
+            self.policy.score,
+            act,
+            none,
+            np.stack([np.ones(replicates), *drawn], axis=1),
+            replicates=replicates,
+            seed=self.seed,
+            resample=resample,
+        )
+        low, likely, high = np.quantile(found, (0.05, 0.5, 0.95)).tolist()
+        return ExpectedMaximum(
+            low, likely, high, float(found.mean()), _maximum_assumes(resample, drawn)
+        )
 
     def break_even(self) -> BreakEven:
         """How good the model, or each payoff, has to be for the gain to be 0."""
@@ -244,7 +156,7 @@ class Evaluation:
 
     def compare(self, other: Evaluation) -> Comparison:
         """This minus `other` on the same rows, paired row by row."""
-        if self.n != other.n or not np.array_equal(self.y, other.y):
+        if self.n != other.n or not _same(self.y, other.y):
             raise InputError("only evaluations of the same rows in the same order can be compared")
         if self.priced.payoff != other.priced.payoff:
             raise InputError("only evaluations with the same payoff can be compared")
@@ -257,7 +169,7 @@ class Evaluation:
         spread = draws.spread()
         total = float((difference @ np.array([1.0, *self.priced.means()])).sum())
         return Comparison(
-            *spread, total, draws.chance_above(0.0), _compared(spread, self.plan.currency)
+            *spread, total, draws.chance_above(0.0), compared(spread, self.plan.currency)
         )
 
     @cached_property
@@ -274,7 +186,7 @@ class Evaluation:
     @cached_property
     def assumptions(self) -> list[str]:
         """What the numbers rest on, in sentences."""
-        said = [NOT_A_CAUSE]
+        said = [self.priced.rests_on]
         if self.plan.per_year == 1:
             said.append("It takes these rows as one year's; say per_year in the plan if not.")
         else:
@@ -320,10 +232,7 @@ class Evaluation:
 
     def counts(self) -> list[list[int]]:
         """How many rows of each true class (rows) were decided as each (columns)."""
-        k = len(self.labels)
-        cells = np.bincount(self.y * k + self.policy.decided, minlength=k * k)
-        found: list[list[int]] = cells.reshape(k, k).tolist()
-        return found
+        return self.priced.counts(self.y, self.policy.decided)
 
     def _parts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Money and rows by cell, model minus baseline."""
@@ -334,94 +243,16 @@ class Evaluation:
     def _cells(self) -> list[Any]:
         return [cell for _, _, cell in self.priced.uncertain]
 
-    def _look_again(self) -> str:
-        return self.break_even().sentence(self.plan)
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other)
 
 
-def _plan(plan: Plan | Payoff | None) -> Plan:
-    if isinstance(plan, Payoff):
-        return Plan(plan)
-    if not isinstance(plan, Plan) or plan.payoff is None:
-        raise InputError(
-            "evaluate needs a plan with a payoff: Plan(Payoff(tp=..., fp=...), must_beat=...)"
-        )
-    return plan
-
-
-def _labels(truth: NDArray[Any], payoff: Payoff, pos_label: Any) -> tuple[Any, ...]:
-    if payoff.classes > 2:
-        if pos_label is not None:
-            raise InputError(f"pos_label is for two classes, the payoff has {payoff.classes}")
-        assert payoff.labels is not None
-        return payoff.labels
-    return two_labels(truth, payoff.labels, pos_label)
-
-
-def _both_classes(y: NDArray[np.int64], labels: tuple[Any, ...]) -> None:
-    if y.min() == y.max():
-        raise NotEnoughDataError(
-            f"y_true has only the class {labels[int(y[0])]!r}; take rows of all classes, for "
-            "example with stratified folds"
-        )
-
-
-def _groups(cluster: Any, columns: Columns, n: int) -> NDArray[np.int64] | None:
-    if cluster is None:
-        return None
-    values = columns.get(cluster) if isinstance(cluster, str) else vector(cluster, "cluster")
-    if len(values) != n:
-        raise InputError(
-            f"cluster has {len(values)} rows and y_true has {n}; they must be the same"
-        )
-    if values.dtype == object and any(map(missing, values.tolist())):
-        raise InputError("cluster must be known in every row; fill it in or leave the rows out")
-    groups = np.unique(
-        values if values.dtype != object else values.astype(str), return_inverse=True
-    )[1]
-    if groups.max() == 0:
-        raise NotEnoughDataError("all rows are in one cluster; a range needs at least two")
-    return np.asarray(groups, np.int64)
-
-
-def _policy(
-    y: NDArray[np.int64],
-    y_score: Any,
-    y_pred: Any,
-    labels: tuple[Any, ...],
-    plan: Plan,
-    priced: Priced,
-    groups: NDArray[np.int64] | None,
-    seed: int,
-) -> Policy:
-    if y_pred is not None:
-        policy = by_decisions(y_pred, labels, "y_pred", plan.capacity)
-        if len(policy.decided) != len(y):
-            raise InputError(
-                f"y_pred has {len(policy.decided)} rows and y_true has {len(y)}; they must be the "
-                "same"
-            )
-        return policy
-    score = scores(y_score, labels, len(y))
-    if score.ndim == 2:
-        return by_expected_payoff(probabilities(score, "y_score"), priced)
-    if plan.threshold == EXPECTED:
-        return by_expected_payoff(both(score, "y_score"), priced)
-    if plan.threshold is None:
-        enough_to_tune(len(y))
-    threshold = plan.threshold if not isinstance(plan.threshold, str) else None
-    return by_score(
-        y, score, priced, threshold=threshold, capacity=plan.capacity, cluster=groups, seed=seed
-    )
-
-
-def _compared(spread: Spread, currency: str) -> str:
-    if spread.low > 0:
-        return f"It earns at least {currency} {say(spread.low)} more on these rows."
-    if spread.high < 0:
-        return f"It earns at least {currency} {say(-spread.high)} less on these rows."
+def _maximum_assumes(resample: bool, drawn: list[Any]) -> str:
+    cases = [*(["sample of rows"] if resample else []), *(["set of payoffs"] if drawn else [])]
     return (
-        f"Not proven: between {currency} {say(-spread.low)} less and {currency} "
-        f"{say(spread.high)} more on these rows."
+        f"that the threshold may be chosen anew for every {' and '.join(cases) or 'case'}, with "
+        "the outcomes known; a threshold fixed today earns less"
     )
 
 

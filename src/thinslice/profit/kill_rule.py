@@ -24,15 +24,25 @@ class Ruling:
 
 
 def rule(
-    plan: Plan, gain: Spread, luck: Spread, *, rows: int, different: int, again: str = ""
+    plan: Plan,
+    gain: Spread,
+    luck: Spread,
+    *,
+    rows: int,
+    different: int,
+    again: str = "",
+    tested: bool = True,
 ) -> Ruling:
     """The verdict on a gain a year: model minus baseline minus fixed cost.
 
     Stop when the likely gain is below 0. Ship when P5 is above 0 and the likely gain reaches
     `must_beat`; a small win when it does not reach it. Else not proven, with about how many more
-    rows would settle it. `luck` is the gain's range with the payoffs at their mean.
+    rows would settle it. `luck` is the gain's range with the payoffs at their mean. What was not
+    `tested`, since it rests on what people chose by themselves, is only worth testing or not.
     """
     verdict, reason = _verdict(plan, gain, luck, rows, different, again)
+    if not tested:
+        verdict, reason = _worth_testing(verdict, reason)
     return Ruling(verdict, reason, f"{_amount(gain, plan.currency)}: {verdict.value}.")
 
 
@@ -63,6 +73,17 @@ def _verdict(
         if plan.must_beat
         else "In 95 of 100 cases it earns money."
     )
+
+
+def _worth_testing(verdict: Verdict, reason: str) -> tuple[Verdict, str]:
+    if verdict is Verdict.SHIP:
+        return Verdict.WORTH_TESTING, (
+            "Its lists hold more of what people went on to choose than those of the baseline; an "
+            "experiment shows how much of it a list causes."
+        )
+    if verdict is Verdict.SMALL_WIN:
+        reason = "Even if the lists had caused all they hold, it is likely less than the plan asks."
+    return Verdict.NOT_WORTH_TESTING, reason
 
 
 def _more(gain: Spread, luck: Spread, rows: int) -> str:

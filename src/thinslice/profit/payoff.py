@@ -90,6 +90,8 @@ class Payoff:
     labels: tuple[Any, ...] | None
     currency: str
     nothing: Any
+    ranks: bool = False
+    """Is it for recommended lists? The labels are then the outcomes, one cell each."""
 
     def __init__(
         self,
@@ -142,6 +144,32 @@ class Payoff:
         payoff._set(rows, labels, currency, nothing)
         return payoff
 
+    @classmethod
+    def ranking(cls, *, currency: str = "EUR", **outcomes: Any) -> Payoff:
+        """What each outcome of an item on a recommended list is worth, wherever it stands.
+
+        >>> Payoff.ranking(click=0.05, purchase="margin").labels
+        ('click', 'purchase')
+
+        Each is a number, a column of the items or an expression of such columns, `Range`, or a
+        frozen distribution of scipy.stats.
+        """
+        if not outcomes:
+            raise InputError(
+                "a payoff of lists names its outcomes, such as Payoff.ranking(click=0.05, "
+                "purchase='margin')"
+            )
+        payoff = cls.__new__(cls)
+        payoff._check_currency(currency)
+        payoff.labels, payoff.nothing, payoff.ranks = tuple(outcomes), None, True
+        payoff.cells = tuple((Cell(name, given),) for name, given in outcomes.items())
+        for (cell,) in payoff.cells:
+            if not (cell.constant or isinstance(cell.given, str)):
+                raise InputError(
+                    f"{cell.name}: amounts of items are a column of their table (data=); name it"
+                )
+        return payoff
+
     def _set(self, rows: Any, labels: Sequence[Any] | None, currency: str, nothing: Any) -> None:
         size = len(rows)
         if labels is not None:
@@ -154,15 +182,18 @@ class Payoff:
             raise InputError(
                 f"nothing is one of the labels {list(labels or ())!r}, got {nothing!r}"
             )
-        if not (isinstance(currency, str) and len(currency) == 3 and currency.isalpha()):
-            raise InputError(f"currency is three letters such as EUR, got {currency!r}")
+        self._check_currency(currency)
         self.labels = labels
-        self.currency = currency.upper()
         self.nothing = nothing
         self.cells = tuple(
             tuple(Cell(self._name(i, j, size), given) for j, given in enumerate(row))
             for i, row in enumerate(rows)
         )
+
+    def _check_currency(self, currency: str) -> None:
+        if not (isinstance(currency, str) and len(currency) == 3 and currency.isalpha()):
+            raise InputError(f"currency is three letters such as EUR, got {currency!r}")
+        self.currency = currency.upper()
 
     def _name(self, true: int, decided: int, size: int) -> str:
         if size == 2:
@@ -190,6 +221,9 @@ class Payoff:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a plan's file has them."""
         value: dict[str, Any]
+        if self.ranks:
+            cells = {cell.name: _plain(cell.given) for cell in self.flat()}
+            return {"ranking": cells, "currency": self.currency}
         if self.classes == 2:
             value = {cell.name: _plain(cell.given) for cell in reversed(self.flat())}
         else:
@@ -204,6 +238,8 @@ class Payoff:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Payoff:
         """A payoff as a plan's file has it; raises `InputError` for an unknown name."""
+        if "ranking" in value:
+            return cls._ranking_from(value)
         values = {key: _revived(key, given) for key, given in value.items()}
         if "matrix" in values:
             rows = values.pop("matrix")
@@ -217,6 +253,17 @@ class Payoff:
                 )
             return cls.from_matrix(matrix, **values)
         return cls(**values)
+
+    @classmethod
+    def _ranking_from(cls, value: Mapping[str, Any]) -> Payoff:
+        unknown = set(value) - {"ranking", "currency"}
+        if unknown or not isinstance(value["ranking"], Mapping):
+            raise InputError(
+                "a payoff of lists has ranking: {OUTCOME: AMOUNT, ...} and currency; got "
+                f"{dict(value)!r}"
+            )
+        outcomes = {name: _revived(name, given) for name, given in value["ranking"].items()}
+        return cls.ranking(**outcomes, currency=value.get("currency", "EUR"))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Payoff) and self.to_dict() == other.to_dict()

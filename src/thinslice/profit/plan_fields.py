@@ -18,6 +18,7 @@ SHOP_ONLY = "kpi guardrails click_value order_value sessions_per_month".split()
 PREDICTION_ONLY = "payoff threshold capacity per_year discount".split()
 BASELINES = ("incumbent", "popular", "item_to_item")
 PREDICTION_BASELINES = ("nothing", "all", "random")
+LIST_BASELINES = ("popular", "nothing", "random")
 EXPECTED = "expected payoff"
 SHOP_QUESTION = "Do recommendations from the running visit sell more than what we show today?"
 PREDICTION_QUESTION = "Does acting on the model's predictions earn more than the baseline?"
@@ -46,7 +47,7 @@ def settled(plan: Plan) -> dict[str, Any]:
         "sessions_per_month": None if sessions is None else _amount(sessions, "sessions_per_month"),
         "must_beat": _amount(plan.must_beat, "must_beat"),
         "fixed_cost": _amount(plan.fixed_cost, "fixed_cost"),
-        **(_of_predictions(plan) if payoff is not None else {}),
+        **(_of_predictions(plan, payoff) if payoff is not None else {}),
     }
 
 
@@ -107,6 +108,10 @@ def _baseline(baseline: Any, payoff: Payoff | None) -> Any:
     if not isinstance(baseline, str):
         return baseline
     predicts = payoff is not None
+    if payoff is not None and payoff.ranks:
+        if baseline and baseline not in LIST_BASELINES:
+            raise InputError(unknown("baseline", baseline, LIST_BASELINES))
+        return baseline or "popular"
     if baseline == "":
         return "nothing" if predicts else "incumbent"
     known = PREDICTION_BASELINES if predicts else BASELINES
@@ -128,7 +133,7 @@ def _currency(code: Any, payoff: Payoff | None) -> str:
     return code.upper()
 
 
-def _of_predictions(plan: Plan) -> dict[str, Any]:
+def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: _amount(getattr(plan, name), name) for name in ("per_year", "discount")
     }
@@ -136,6 +141,8 @@ def _of_predictions(plan: Plan) -> dict[str, Any]:
         raise InputError("per_year must be above 0; 12 for a month of rows, 1 for a year of them")
     if plan.capacity is not None:
         found["capacity"] = _amount(plan.capacity, "capacity")
+    if plan.threshold is not None and payoff.ranks:
+        raise InputError("lists have no threshold; capacity says how many items of a list count")
     if plan.threshold is not None and plan.threshold != EXPECTED:
         if isinstance(plan.threshold, str):
             raise InputError(

@@ -24,12 +24,12 @@ FEWEST_TO_TUNE = 50
 class Policy:
     """What was decided in every row, as places of labels (n,), and how it came about.
 
-    `threshold` is what to use from now on; where it was tuned, `decided` comes from thresholds
-    that had not seen the row, `final` (n,) is what the tuned threshold itself decides, and
-    `optimum` what that earned on its own rows.
+    Of lists `decided` is what they held (see `Listed`). `threshold` is what to use from now on;
+    where it was tuned, `decided` comes from thresholds that had not seen the row, `final` (n,) is
+    what the tuned threshold itself decides, and `optimum` what that earned on its own rows.
     """
 
-    decided: NDArray[np.int64]
+    decided: NDArray[Any]
     how: str
     threshold: float | None = None
     score: NDArray[np.float64] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,35 @@ from numpy.typing import NDArray
 from thinslice.errors import InputError
 from thinslice.profit.columns import Columns, missing_column, numbers, vector
 from thinslice.profit.payoff import LAYOUT, Cell, Payoff
+
+NOT_A_CAUSE = (
+    "It counts what happened, not what acting causes: a customer who would have stayed or bought "
+    "anyway is no profit. Only an experiment shows the difference."
+)
+
+
+class Pricing(Protocol):
+    """Rows and what every decision in them is worth: how the stages of an evaluation see them.
+
+    `decided` is what the pricing itself defines: places of labels, or what lists hit. `tested` is
+    False where a result can only say what is worth testing, and `rests_on` the first assumption.
+    """
+
+    tested: ClassVar[bool]
+    actual: ClassVar[bool]
+
+    @property
+    def payoff(self) -> Payoff: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def rests_on(self) -> str: ...
+    @property
+    def uncertain(self) -> list[tuple[int, int, Cell]]: ...
+    def means(self) -> list[float]: ...
+    def features(self, y: Any, decided: Any) -> NDArray[np.float64]: ...
+    def parts(self, y: Any, decided: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def counts(self, y: Any, decided: Any) -> list[list[int]]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +53,29 @@ class Priced:
     n: int
     amounts: tuple[tuple[Any, ...], ...]
 
+    tested: ClassVar[bool] = True
+    actual: ClassVar[bool] = True
+    """Every row's money is what its decision brought, not an estimate from others."""
+
     @classmethod
     def of(cls, payoff: Payoff, n: int, data: Any = None) -> Priced:
         """Raises `InputError` for a column that is missing, too short, or not money everywhere."""
+        if payoff.ranks:
+            raise InputError(
+                "this payoff is for recommended lists; evaluate takes it, with y_score the lists "
+                "and y_true what happened"
+            )
         columns = data if isinstance(data, Columns) else Columns(data)
         cache: dict[str, NDArray[Any]] = {}
         return cls(
             payoff,
             n,
-            tuple(tuple(_amount(cell, n, columns, cache) for cell in row) for row in payoff.cells),
+            tuple(tuple(amount(cell, n, columns, cache) for cell in row) for row in payoff.cells),
         )
+
+    @property
+    def rests_on(self) -> str:
+        return NOT_A_CAUSE
 
     @property
     def uncertain(self) -> list[tuple[int, int, Cell]]:
@@ -83,6 +125,14 @@ class Priced:
         counts = np.bincount(place, minlength=k * k).astype(np.float64)
         return money.reshape(k, k), counts.reshape(k, k)
 
+    def counts(self, y: NDArray[Any], decided: NDArray[Any]) -> list[list[int]]:
+        """How many rows of each true class (rows) were decided as each (columns)."""
+        k = self.payoff.classes
+        found: list[list[int]] = (
+            np.bincount(y * k + decided, minlength=k * k).reshape(k, k).tolist()
+        )
+        return found
+
     def means(self) -> list[float]:
         """The expected amounts of the uncertain cells."""
         return [cell.mean for _, _, cell in self.uncertain]
@@ -99,7 +149,8 @@ class Priced:
         return np.array(self.amounts, np.float64)
 
 
-def _amount(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]]) -> Any:
+def amount(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]]) -> Any:
+    """What a cell is worth in each of n rows: one number, or float64 of shape (n,)."""
     if cell.constant:
         return cell.mean
     if not isinstance(cell.given, str):

@@ -43,6 +43,10 @@ def profit_scorer(payoff: Payoff, *, pos_label: Any = None, per: str = "predicti
     """
     if per not in PER:
         raise InputError(f"per is one of {', '.join(PER)}; got {per!r}")
+    if payoff.ranks:
+        raise InputError(
+            "this payoff is for recommended lists; a scorer needs Payoff(tp=..., fp=...)"
+        )
     import sklearn
     from sklearn.metrics import make_scorer
 

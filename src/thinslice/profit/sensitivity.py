@@ -12,7 +12,7 @@ from thinslice.profit.money import say
 from thinslice.profit.payoff import Cell
 from thinslice.profit.plan import Plan
 from thinslice.profit.policy import Policy
-from thinslice.profit.priced import Priced
+from thinslice.profit.priced import Priced, Pricing
 from thinslice.profit.uncertainty import Spread
 
 MOST_WISHES = 3
@@ -92,8 +92,8 @@ class Bar:
 
 def break_even(
     plan: Plan,
-    priced: Priced,
-    y: NDArray[np.int64],
+    priced: Pricing,
+    y: Any,
     policy: Policy,
     money: NDArray[np.float64],
     counts: NDArray[np.float64],
@@ -119,7 +119,7 @@ def break_even(
 
 def tornado(
     plan: Plan,
-    priced: Priced,
+    priced: Pricing,
     money: NDArray[np.float64],
     counts: NDArray[np.float64],
     luck: Spread,
@@ -143,18 +143,20 @@ def tornado(
     return sorted(bars, key=lambda bar: -bar.width)
 
 
-def _cells(priced: Priced) -> list[tuple[tuple[int, int], Cell]]:
+def _cells(priced: Pricing) -> list[tuple[tuple[int, int], Cell]]:
     rows = enumerate(priced.payoff.cells)
     return [((i, j), cell) for i, row in rows for j, cell in enumerate(row)]
 
 
 def _precision(
-    priced: Priced, y: NDArray[np.int64], policy: Policy
+    priced: Pricing, y: NDArray[np.int64], policy: Policy
 ) -> tuple[float | None, float | None, float | None, float | None]:
     """Acting pays while share * won > (1 - share) * lost, so from lost / (won + lost) on."""
     unknown = (None, None, None, None)
+    if not isinstance(priced, Priced) or not priced.actual or priced.payoff.classes > 2:
+        return unknown
     acted = policy.decided == 1
-    if priced.payoff.classes > 2 or not acted.any():
+    if not acted.any():
         return unknown
     more = priced.worth(y, 1) - priced.worth(y, 0)
     share, usual = float(y[acted].mean()), float(y.mean())
