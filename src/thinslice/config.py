@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -95,6 +95,40 @@ class Settings(BaseSettings):
     )
     popularity_half_life_days: float = Field(
         default=7, gt=0, description="Days after which an event counts half for popularity."
+    )
+
+    # experiments
+    watch_minutes: float = Field(
+        default=60,
+        ge=0,
+        description="Pause between two looks at the running experiments; 0 never looks.",
+    )
+    stop_on_broken_guardrail: bool = Field(
+        default=False,
+        description="Whether an experiment that breaks a guardrail is stopped at once.",
+    )
+    notice_webhook: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="The address to which a notice is posted as JSON.",
+    )
+    notice_secret: SecretStr = Field(
+        default=SecretStr(""), description="The secret that signs what is posted, HMAC-SHA256."
+    )
+    notice_email: str = Field(
+        default="", description="Who gets a notice as e-mail, separated by commas."
+    )
+    smtp_host: str = Field(default="localhost", description="The server that sends e-mail.")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="The port of that server.")
+    smtp_from: str = Field(
+        default="thinslice@localhost", description="The address that e-mail comes from."
+    )
+    smtp_user: str = Field(default="", description="The name to sign in with there, if any.")
+    smtp_password: SecretStr = Field(
+        default=SecretStr(""), description="The password to sign in with there."
+    )
+    smtp_tls: bool = Field(
+        default=False, description="Whether e-mail is sent encrypted only (STARTTLS)."
     )
 
     @classmethod

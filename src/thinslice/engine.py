@@ -35,6 +35,7 @@ from thinslice.evaluation.offline import Evaluation, evaluate
 from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import Bundle, learn
+from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.profit.plan import Plan
@@ -355,6 +356,21 @@ class Engine:
         return readout
 
     # 7. What is it worth?
+
+    def watch(self, shop_id: str) -> None:
+        """Look at the running experiments; what is broken is kept once, as a notice to be sent.
+
+        Where the settings ask for it, an experiment that breaks a guardrail is stopped.
+        """
+        for experiment in self.control.experiments(shop_id):
+            if experiment.state != "running":
+                continue
+            for alarm in alarms(self.readout(shop_id, experiment.id)):
+                self.control.notice(shop_id, experiment.id, alarm.about, alarm.text)
+                if alarm.is_guardrail and self.settings.stop_on_broken_guardrail:
+                    self.control.stop_experiment(
+                        *(shop_id, experiment.id), who="thinslice", why=alarm.text, killed=True
+                    )
 
     def judge(self, shop_id: str, readout: Readout) -> Judgement:
         """An experiment's effect as money with a range, against what the plan asked for."""

@@ -1,4 +1,4 @@
-"""The process beside the workers that seals what they have written, round after round."""
+"""The process beside the workers: it seals what they have written, and watches experiments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 from thinslice.config import Settings
 from thinslice.durable import try_lock
 from thinslice.errors import StorageError, ThinsliceError
+from thinslice.server.watch import Watch
 from thinslice.store.directory import DataDirectory
 from thinslice.store.log.event_log import EventLog
 
@@ -32,10 +33,11 @@ def main() -> None:
     settings, parent = Settings(), int(sys.argv[1])
     directory = DataDirectory(settings.data)
     log = EventLog(directory, settings)
-    lock, told = None, set[str]()
+    lock, watch, told = None, None, set[str]()
     while not stop.is_set() and os.getppid() == parent:
         lock = lock or _turn(directory)
         if lock is not None:
+            watch = watch or _watching(settings)
             seal_once(log, told)
         _wait(stop, settings.seal_seconds, parent)
 
@@ -96,6 +98,12 @@ def _turn(directory: DataDirectory) -> int | None:
     except StorageError as error:
         _log.error("sealing: %s", error)
         return None
+
+
+def _watching(settings: Settings) -> Watch:
+    watch = Watch(settings)
+    watch.start()
+    return watch
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from pydantic import SecretStr
 
 from thinslice.config import Settings
 from thinslice.errors import InputError, StorageError
@@ -72,11 +73,13 @@ def serve(
 
 def environment(settings: Settings) -> dict[str, str]:
     """Every setting as the variable in which a process that is started from here reads it."""
-    shown = {
-        name: value.absolute() if isinstance(value, Path) else value
-        for name, value in settings.model_dump().items()
-    }
-    return {f"THINSLICE_{name.upper()}": str(value) for name, value in shown.items()}
+    return {f"THINSLICE_{k.upper()}": _as_text(v) for k, v in settings.model_dump().items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def _supervisor(settings: Settings, listening: socket.socket) -> Supervisor:
