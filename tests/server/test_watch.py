@@ -108,7 +108,7 @@ def shop_that(breaks: str, data: Path) -> None:
     """A shop whose running experiment makes half of its visitors bounce, or loses half of them."""
     engine = Engine(Settings(data=data))
     engine.control.add_shop(Shop("lamps", "Lamps"))
-    plan = Plan(kpi="conversion", guardrail="bounce_rate", max_worse=0.02)
+    plan = Plan(kpi="conversion", guardrails={"bounce_rate": 0.02})
     engine.agree_plan("lamps", plan)
     start = clock_us() - 60 * 24 * 10 * MINUTE_US
     experiment = Experiment("e", "lamps", "Does it sell more?", ARMS, "salt", start)
