@@ -20,6 +20,7 @@ from thinslice.domain import Event, EventType, Experiment, Shop, Variant
 from thinslice.engine import Engine, clock_us
 from thinslice.outcomes.assignment import assign
 from thinslice.profit.plan import Plan
+from thinslice.profit.ranges import Range
 from thinslice.server.notices import SIGNATURE
 from thinslice.server.watch import GIVE_UP_S, Watch, is_due
 from thinslice.store.control import ControlPlane
@@ -108,7 +109,8 @@ def shop_that(breaks: str, data: Path) -> None:
     """A shop whose running experiment makes half of its visitors bounce, or loses half of them."""
     engine = Engine(Settings(data=data))
     engine.control.add_shop(Shop("lamps", "Lamps"))
-    plan = Plan(kpi="conversion", guardrails={"bounce_rate": 0.02})
+    guarded = {"bounce_rate": 0.02}
+    plan = Plan(kpi="conversion", guardrails=guarded, order_value=Range(8, 12, 18))
     engine.agree_plan("lamps", plan)
     start = clock_us() - 60 * 24 * 10 * MINUTE_US
     experiment = Experiment("e", "lamps", "Does it sell more?", ARMS, "salt", start)
