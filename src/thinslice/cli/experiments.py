@@ -1,16 +1,21 @@
-"""`thinslice experiment`: start, stop and list experiments."""
+"""`thinslice experiment`: run experiments, and keep what was learned from them."""
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
 
 from thinslice.cli.command import app
 from thinslice.cli.options import DataFolder, ShopId, open_engine, pick_shop, say
+from thinslice.domain import Experiment
+
+Name = Annotated[str, typer.Argument(help="The experiment.")]
+Why = Annotated[str, typer.Option(help="The reason, kept in the history.")]
 
 experiments = typer.Typer(
-    help="Start, stop and list experiments: visitors are split between two list makers.",
+    help="Run experiments: visitors are split between two list makers.",
     no_args_is_help=True,
 )
 app.add_typer(experiments, name="experiment")
@@ -23,6 +28,9 @@ def start_experiment(
     treatment: Annotated[str, typer.Option(help="What is tried against it.")] = "session",
     question: Annotated[str, typer.Option(help="The question, in plain words.")] = "",
     placement: Annotated[str, typer.Option(help="Where on the site the list stands.")] = "product",
+    traffic: Annotated[
+        float, typer.Option(help="The share of the visitors that take part, such as 0.05.")
+    ] = 1.0,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -35,20 +43,111 @@ def start_experiment(
         treatment=treatment,
         question=question,
         placement=placement,
+        traffic=traffic,
+        who=_who(),
     )
-    say(f"Experiment {name} is running. Read it with: thinslice readout {name}")
+    say(
+        f"Experiment {name} is running with {traffic:.0%} of the visitors, split evenly; the "
+        f"others see {control}. Read it with: thinslice readout {name}"
+    )
+
+
+@experiments.command("ramp")
+def ramp_experiment(
+    name: Name,
+    traffic: Annotated[float, typer.Argument(help="The share of the visitors, such as 0.5.")],
+    why: Why = "",
+    shop: ShopId = None,
+    data: DataFolder = None,
+) -> None:
+    """Let more visitors take part; nobody changes sides. 0 is a pause."""
+    engine = open_engine(data)
+    engine.control.ramp_experiment(pick_shop(engine, shop), name, traffic, who=_who(), why=why)
+    say(f"Experiment {name} has {traffic:.0%} of the visitors from now on.")
+
+
+@experiments.command("pause")
+def pause_experiment(
+    name: Name, why: Why = "", shop: ShopId = None, data: DataFolder = None
+) -> None:
+    """Show everyone the control's list for now; go on with ramp."""
+    engine = open_engine(data)
+    engine.control.ramp_experiment(pick_shop(engine, shop), name, 0, who=_who(), why=why)
+    say(f"Experiment {name} is paused; go on with: thinslice experiment ramp {name} SHARE")
 
 
 @experiments.command("stop")
 def stop_experiment(
-    name: Annotated[str, typer.Argument(help="The experiment.")],
+    name: Name,
+    ship: Annotated[
+        bool, typer.Option("--ship/--keep", help="Show everyone the new list, or the control's.")
+    ] = False,
+    why: Why = "",
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
-    """Stop an experiment; every visitor gets the session list again."""
+    """End an experiment; from then on everyone sees the control's list, or with --ship the new."""
     engine = open_engine(data)
-    engine.stop_experiment(pick_shop(engine, shop), name)
-    say(f"Experiment {name} is stopped.")
+    shop_id = pick_shop(engine, shop)
+    engine.stop_experiment(shop_id, name, ship=ship, who=_who(), why=why)
+    say(_ended(engine.shelf(shop_id).experiment(name)))
+
+
+@experiments.command("kill")
+def kill_experiment(
+    name: Name, why: Why = "", shop: ShopId = None, data: DataFolder = None
+) -> None:
+    """The kill switch: everyone back to the control's list within about a second."""
+    engine = open_engine(data)
+    shop_id = pick_shop(engine, shop)
+    engine.control.stop_experiment(shop_id, name, who=_who(), why=why, killed=True)
+    say(_ended(engine.shelf(shop_id).experiment(name)))
+
+
+@experiments.command("learned")
+def conclude_experiment(
+    name: Name,
+    text: Annotated[str, typer.Argument(help="What the team concludes, in its own words.")],
+    shop: ShopId = None,
+    data: DataFolder = None,
+) -> None:
+    """Keep what was learned; earlier words stay in the history."""
+    engine = open_engine(data)
+    engine.control.conclude_experiment(pick_shop(engine, shop), name, text, who=_who())
+    say("Kept.")
+
+
+@experiments.command("preview")
+def preview_variant(
+    name: Name,
+    variant: Annotated[str, typer.Argument(help="The variant to look at, by its name.")],
+    hours: Annotated[float, typer.Option(help="Hours until it expires.")] = 24.0,
+    shop: ShopId = None,
+    data: DataFolder = None,
+) -> None:
+    """A text for the field `preview` of a request: shows this variant, and counts for nothing."""
+    from thinslice.server.preview import preview_token
+
+    engine = open_engine(data)
+    shop_id = pick_shop(engine, shop)
+    known = engine.shelf(shop_id).experiment(name)
+    if known.variant(variant) is None:
+        there = ", ".join(repr(v.name) for v in known.variants)
+        raise typer.BadParameter(f"{name} has the variants {there}, got {variant!r}")
+    say(preview_token(engine.control.signing_secret(), shop_id, name, variant, hours))
+
+
+@experiments.command("holdout")
+def set_holdout(
+    share: Annotated[float, typer.Argument(help="The share of the visitors, such as 0.05.")],
+    shop: ShopId = None,
+    data: DataFolder = None,
+) -> None:
+    """Keep a share of the visitors out of all experiments, with the list of today."""
+    engine = open_engine(data)
+    shop_id = pick_shop(engine, shop)
+    engine.control.set_holdout(shop_id, share, _who())
+    say(f"{share:.1%} of the visitors of {shop_id} see today's list, whatever else runs.")
 
 
 @experiments.command("list")
@@ -57,5 +156,19 @@ def list_experiments(shop: ShopId = None, data: DataFolder = None) -> None:
     engine = open_engine(data)
     for experiment in engine.control.experiments(pick_shop(engine, shop)):
         arms = " against ".join(v.policy for v in reversed(experiment.variants))
-        state = "running" if experiment.stopped_us is None else "stopped"
+        state = experiment.state
+        if state == "running":
+            state += f" with {experiment.traffic:.0%} of the visitors"
         say(f"{experiment.id}: {arms}, {state}")
+
+
+def _ended(experiment: Experiment) -> str:
+    return f"Experiment {experiment.id} is stopped; everyone sees {experiment.after}."
+
+
+def _who() -> str:
+    """The person's name on this computer, for the history."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "command line"
