@@ -43,6 +43,7 @@ def rule(
     verdict, reason = _verdict(plan, gain, luck, rows, different, again)
     if not tested:
         verdict, reason = _worth_testing(verdict, reason)
+        return Ruling(verdict, reason, f"{_held(gain, plan.currency)}: {verdict.value}.")
     return Ruling(verdict, reason, f"{_amount(gain, plan.currency)}: {verdict.value}.")
 
 
@@ -83,6 +84,8 @@ def _worth_testing(verdict: Verdict, reason: str) -> tuple[Verdict, str]:
         )
     if verdict is Verdict.SMALL_WIN:
         reason = "Even if the lists had caused all they hold, it is likely less than the plan asks."
+    if verdict is Verdict.STOP:
+        reason = "It likely holds less than it costs, or less than the lists of the baseline hold."
     return Verdict.NOT_WORTH_TESTING, reason
 
 
@@ -96,6 +99,25 @@ def _more(gain: Spread, luck: Spread, rows: int) -> str:
         return "It is too close to call with ten or even a hundred times the rows."
     needed = rows * half**2 / (gain.likely**2 - stays**2)
     return f"About {say(max(needed - rows, 1))} more rows like these would settle it."
+
+
+def _held(gain: Spread, currency: str) -> str:
+    """What lists hold is no profit: they would have found much of it by themselves."""
+    likely = f"likely {say(gain.likely)}"
+    if gain.low >= 0:
+        return (
+            f"Its lists hold {currency} {say(gain.low)} to {say(gain.high)} a year more of what "
+            f"people went on to choose than the baseline's, {likely}"
+        )
+    if gain.high <= 0:
+        return (
+            f"Its lists hold {currency} {say(-gain.high)} to {say(-gain.low)} a year less than "
+            f"the baseline's, {likely}"
+        )
+    return (
+        f"Its lists hold between {currency} {say(-gain.low)} a year less and {say(gain.high)} more "
+        f"than the baseline's, {likely}"
+    )
 
 
 def _amount(gain: Spread, currency: str) -> str:

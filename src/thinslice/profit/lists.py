@@ -70,7 +70,7 @@ class Catalogue:
 
     def read(self, values: Any, what: str) -> Items:
         """Rows of items: lists, arrays, or columns of lists; one item stands for a list of it."""
-        rows = _rows(values, what)
+        rows = rows_of(values, what)
         flat: list[Any] = []
         lengths = np.empty(len(rows), np.int64)
         for place, row in enumerate(rows):
@@ -118,7 +118,8 @@ def _column(values: Any, name: str) -> Any:
     return Columns(values).frame[name].to_list()
 
 
-def _rows(values: Any, what: str) -> list[Any]:
+def rows_of(values: Any, what: str) -> list[Any]:
+    """The rows of a list, an array, or a column of lists, of any library."""
     for name in ("to_pylist", "to_list", "tolist"):  # Arrow, pandas and Polars, numpy
         if hasattr(values, name):
             values = getattr(values, name)()

@@ -216,9 +216,9 @@ def _as_kept(value: Any) -> Any:
         return value
     if hasattr(value, "predict"):
         return f"the model {type(value).__name__}"
-    data = vector(value, "baseline")
-    text = json.dumps([str(x) for x in data.tolist()])
-    return f"{len(data)} values, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}"
+    rows = value if isinstance(value, list) else vector(value, "baseline").tolist()
+    text = json.dumps([str(x) for x in rows])
+    return f"{len(rows)} values, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _in_first_words(content: dict[str, Any]) -> dict[str, Any]:

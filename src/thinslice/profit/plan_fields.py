@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
+from thinslice.profit.lists import rows_of
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.ranges import Range, number
 
@@ -106,7 +107,7 @@ def _payoff(plan: Plan) -> Payoff | None:
 
 def _baseline(baseline: Any, payoff: Payoff | None) -> Any:
     if not isinstance(baseline, str):
-        return baseline
+        return rows_of(baseline, "baseline") if payoff is not None and payoff.ranks else baseline
     predicts = payoff is not None
     if payoff is not None and payoff.ranks:
         if baseline and baseline not in LIST_BASELINES:
