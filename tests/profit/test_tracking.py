@@ -9,8 +9,7 @@ import pyarrow as pa
 import pytest
 
 from thinslice.errors import ColumnError, InputError, NotEnoughDataError
-from thinslice.profit import Payoff, Plan, Range, evaluate
-from thinslice.profit.tracking import track
+from thinslice.profit import Payoff, Plan, Range, evaluate, track
 
 PLAN = Plan(Payoff(tp=50, fp=-10), per_year=12, threshold=0.5, fixed_cost=1200)
 

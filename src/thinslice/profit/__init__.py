@@ -3,6 +3,8 @@
 Open `payoff.py` first, then `evaluating.py`; for experiments `worth.py`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from thinslice.profit.deciding import decide
 from thinslice.profit.evaluating import evaluate
 from thinslice.profit.evaluation import Evaluation
@@ -23,4 +25,16 @@ __all__ = [
     "judge_experiment",
     "judge_offline",
     "profit_scorer",
+    "track",
 ]
+
+if TYPE_CHECKING:
+    from thinslice.profit.tracking import track
+
+
+def __getattr__(name: str) -> Any:
+    if name == "track":
+        from thinslice.profit.tracking import track
+
+        return track
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -118,9 +118,9 @@ class Row:
     def warnings(self) -> list[str]:
         said = []
         if self.against_plan in ("below", "above"):
-            said.append(
-                f"{_start(self.words)} lies {self.against_plan} the planned range, beyond luck."
-            )
+            exact = self.planned is None or self.planned.low == self.planned.high
+            plan = "what the plan asks for" if exact else "the planned range"
+            said.append(f"{_start(self.words)} lies {self.against_plan} {plan}, beyond luck.")
         if self.drifted:
             said.append(
                 f"The scores of {self.words} are not those it started with (stability index "
