@@ -6,13 +6,15 @@ import pytest
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, kind, log_of
 
-from thinslice.models.item_to_item import ItemToItem, learn_item_to_item
+from thinslice.models.co_occurrence import count_pairs
+from thinslice.models.item_to_item import ItemToItem, cosine_table
 from thinslice.models.products import ProductCodes
 from thinslice.models.training import training_sessions
 
 
 def item_to_item(log, length=50) -> ItemToItem:
-    return learn_item_to_item(training_sessions(log, 50), ProductCodes(log.products), length)
+    counts = count_pairs(training_sessions(log, 50))
+    return ItemToItem(ProductCodes(log.products), cosine_table(counts, length))
 
 
 class TestItemToItemIsARecommender(RecommenderContract):

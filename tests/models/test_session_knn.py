@@ -126,18 +126,18 @@ def test_threads_do_not_disturb_each_other():
 
 
 def test_mapped_and_own_arrays_share_one_compiled_kernel(tmp_path):
-    from thinslice.models.session_knn_kernels import vote
+    from thinslice.models.session_knn_kernels import recommend
 
     model = session_knn(checkerboard())
     model.recommend(["lamp-0"], 3)
-    compiled = len(vote.signatures)
+    compiled = len(recommend.signatures)
     mapped = {}
     for name, array in model.arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
         mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
     again = SessionKnn(model.products, mapped, model.settings)
     assert again.recommend(["lamp-0"], 3) == model.recommend(["lamp-0"], 3)
-    assert len(vote.signatures) == compiled
+    assert len(recommend.signatures) == compiled
 
 
 class PlainKnn:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import thinslice
 from thinslice.errors import NotEnoughDataError, StorageError, ThinsliceError
-from thinslice.models.item_to_item import ItemToItem, learn_item_to_item
+from thinslice.models.co_occurrence import count_pairs
+from thinslice.models.item_table import ItemTable
+from thinslice.models.item_to_item import ItemToItem, cosine_table
 from thinslice.models.popularity import Popularity, learn_popularity
 from thinslice.models.products import ProductCodes
 from thinslice.models.session_knn import KnnSettings, SessionKnn, learn_session_knn
@@ -62,7 +64,7 @@ def learn(log: SessionLog, settings: Settings, *, rng_seed: int = 0) -> Bundle:
     return Bundle(
         products,
         learn_session_knn(sessions, products, knn),
-        learn_item_to_item(sessions, products),
+        ItemToItem(products, cosine_table(count_pairs(sessions), 50)),
         learn_popularity(log, products, settings.popularity_half_life_days),
         meta,
     )
@@ -109,7 +111,7 @@ class Bundle:
             return cls(
                 products,
                 SessionKnn(products, _part(arrays, "session"), knn),
-                ItemToItem(products, _part(arrays, "item_to_item")),
+                ItemToItem(products, ItemTable.from_arrays(_part(arrays, "item_to_item"))),
                 Popularity(products, _part(arrays, "popular")),
                 meta,
                 version,
@@ -137,7 +139,7 @@ class Bundle:
         parts = {
             "products": self.products.to_arrays(),
             "session": self.session.arrays,
-            "item_to_item": self.item_to_item.arrays,
+            "item_to_item": self.item_to_item.table.to_arrays(),
             "popular": self.popular.arrays,
         }
         return {

@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinslice.domain import DAY_US, Scored
-from thinslice.models.session_knn_kernels import build_postings, vote
+from thinslice.models.item_table import read_only
+from thinslice.models.session_knn_kernels import build_postings
+from thinslice.models.session_knn_kernels import recommend as recommend_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +79,7 @@ class SessionKnn:
     ) -> None:
         self.products = products
         self.settings = settings or KnnSettings()
-        self.arrays = {name: _read_only(arrays[name]) for name in ARRAYS}
+        self.arrays = {name: read_only(arrays[name]) for name in ARRAYS}
         self._index = tuple(self.arrays[name] for name in ARRAYS)
         self._weights = _weights(self.settings)
         self._numbers = (
@@ -86,7 +88,7 @@ class SessionKnn:
             bool(self.settings.cosine),
             (self.settings.half_life_days or 0.0) * DAY_US,
         )
-        self._idf = _read_only(_idf_factors(self.arrays["idf"], self.settings.idf_weight))
+        self._idf = read_only(_idf_factors(self.arrays["idf"], self.settings.idf_weight))
         self._local = threading.local()
 
     def recommend(
@@ -100,7 +102,7 @@ class SessionKnn:
         scratch = self._scratch(n)
         scratch.query[: len(query)] = query
         last = self.products.of(session[-1])
-        found = vote(
+        found = recommend_from(
             scratch.query,
             len(query),
             -1 if last is None else last,
@@ -169,8 +171,8 @@ class _Scratch:
             np.zeros(settings.neighbours, np.float64),  # a heap of similarities
             np.zeros(n_products, np.float64),  # scores
             np.zeros(n_products, np.int32),  # 1 + lag of the running session's products
-            np.zeros(n_products, np.int32),  # 1 + place of the best products
             np.zeros(n_products, np.int32),  # products touched
+            np.zeros(n_products, np.int32),  # 1 + place of the best products
             np.zeros((room, settings.max_products), np.float64),  # who spoke for whom
             self.best,
             self.best_scores,
@@ -178,18 +180,11 @@ class _Scratch:
         )
 
 
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A plain read-only view: mapped or not, the kernel is compiled for one type only."""
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
 def _weights(settings: KnnSettings) -> tuple[NDArray[np.float64], ...]:
     lags = np.arange(settings.max_products, dtype=np.float64)
     ahead = np.exp(-lags / settings.distance_decay)
     return tuple(
-        _read_only(weights)
+        read_only(weights)
         for weights in (
             np.exp(-lags / settings.position_decay),
             np.exp(-lags / settings.step_decay),

@@ -34,12 +34,11 @@ def build_postings(offsets: Any, codes: Any, n_products: int, limit: int) -> Any
     return starts, postings, counts
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def vote(
     query: Any,  # (max_products,) int32: different products of the running session, latest first
     n_query: int,
     last: int,  # code that must not be recommended, -1 for none
-    n: int,
     now_us: int,
     k: int,
     m: int,
@@ -60,19 +59,15 @@ def vote(
     heap: Any,
     scores: Any,
     lag_of: Any,
-    place_of: Any,
     touched: Any,
-    credits: Any,
-    best: Any,
-    best_scores: Any,
-    because: Any,
-) -> int:
-    """Write the n best products, their scores and who spoke for them; return how many."""
+) -> Any:
+    """Let the neighbours vote: fill `scores` at `touched`, return how many and the neighbours.
+
+    `lag_of` must hold 1 + lag of the query's products and 0 elsewhere.
+    """
     n_found = _newest_sessions(
         query, n_query, m, position_weights, posting_offsets, postings, sessions, similarities
     )
-    if n_found == 0:
-        return 0
     for a in range(n_found):
         s = sessions[a]
         if cosine:
@@ -80,11 +75,29 @@ def vote(
         if half_life_us > 0:
             similarities[a] *= 0.5 ** (max(0, now_us - ended_us[s]) / half_life_us)
     n_found = _keep_most_similar(sessions, similarities, n_found, k, heap)
-    for lag in range(n_query):
-        lag_of[query[lag]] = lag + 1
     n_touched = _add_up(
         sessions, similarities, n_found, step_weights, ahead_weights, behind_weights,
         offsets, codes, idf_factors, last, scores, lag_of, touched,
+    )  # fmt: skip
+    return n_touched, n_found
+
+
+@numba.njit(cache=True)
+def recommend(
+    query: Any, n_query: int, last: int, n: int, now_us: int, k: int, m: int, cosine: bool,
+    half_life_us: float, position_weights: Any, step_weights: Any, ahead_weights: Any,
+    behind_weights: Any, offsets: Any, codes: Any, ended_us: Any, posting_offsets: Any,
+    postings: Any, idf_factors: Any, sessions: Any, similarities: Any, heap: Any, scores: Any,
+    lag_of: Any, touched: Any, place_of: Any, credits: Any, best: Any, best_scores: Any,
+    because: Any,
+) -> int:  # fmt: skip
+    """Write the n best products, their scores and who spoke for them; return how many."""
+    for lag in range(n_query):
+        lag_of[query[lag]] = lag + 1
+    n_touched, n_found = vote(
+        query, n_query, last, now_us, k, m, cosine, half_life_us, position_weights, step_weights,
+        ahead_weights, behind_weights, offsets, codes, ended_us, posting_offsets, postings,
+        idf_factors, sessions, similarities, heap, scores, lag_of, touched,
     )  # fmt: skip
     found = select_best(scores, touched, n_touched, n, best)
     for place in range(found):

@@ -30,7 +30,7 @@ from thinslice.errors import NotFoundError, StorageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the arrays change their meaning; a version of another format is refused."""
 
 CURRENT = "CURRENT"
