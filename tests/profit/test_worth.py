@@ -1,7 +1,10 @@
 import subprocess
 import sys
+from statistics import NormalDist
 
+import numpy as np
 import pytest
+import scipy.stats
 
 from thinslice.domain import Verdict
 from thinslice.profit import Plan, Range, judge_experiment, judge_offline
@@ -145,6 +148,55 @@ def test_clicks_add_what_the_plan_says_they_are_worth():
 def test_a_changed_plan_is_named_among_the_reasons():
     plan = Plan.from_yaml(PLAN.agree(0).to_yaml().replace("fixed_cost: 0", "fixed_cost: 1"))
     assert any("was changed" in reason for reason in judge_experiment(readout(), plan).reasons)
+
+
+def loss(mean, sd):
+    """The mean of max(0, -gain) of a normal gain: sd phi(mean / sd) - mean Phi(-mean / sd)."""
+    normal = NormalDist()
+    return sd * normal.pdf(mean / sd) - mean * normal.cdf(-mean / sd)
+
+
+def test_the_cost_of_being_wrong_by_hand():
+    # 24,000 a year less 20,000, standard error 0.001 / 1.96 * 12,000,000 = 6,122.
+    plan = Plan(order_value=Range.of(10), sessions_per_month=100_000, fixed_cost=20_000)
+    found = judge_experiment(readout(), plan)
+    wrong = found.money["cost_of_being_wrong"]
+    sd = 0.001 / 1.959964 * 12_000_000
+    below = NormalDist(4_000, sd).cdf(0)
+    assert wrong["ship"]["chance"] == pytest.approx(below, abs=0.005)
+    assert wrong["ship"]["expected"] == pytest.approx(loss(4_000, sd), rel=0.03)
+    assert wrong["do_not_ship"]["expected"] == pytest.approx(loss(-4_000, sd), rel=0.03)
+    assert wrong["ship"]["average"] == pytest.approx(loss(4_000, sd) / below, rel=0.03)
+    assert any("(26 in 100), that loses EUR 3,600 a year on average" in r for r in found.reasons)
+    assert any("(74 in 100), that gives up EUR 6,700 a year" in r for r in found.reasons)
+
+
+def test_what_an_effect_and_a_guess_leave_open_is_not_added_end_to_end():
+    # Against draws of its own: numbers of another generator, a beta of scipy for the guess.
+    plan = Plan(order_value=Range(5, 10, 30), sessions_per_month=100_000, fixed_cost=5_000)
+    found = judge_experiment(readout(), plan).money
+    rng = np.random.Generator(np.random.MT19937(7))
+    more = rng.normal(0.002, 0.001 / 1.959964, 400_000)
+    worth = scipy.stats.beta(1 + 4 * 0.2, 5 - 4 * 0.2, 5, 25).rvs(400_000, random_state=rng)
+    gain = 1_200_000 * more * worth - 5_000
+    drawn = np.quantile(gain, (0.05, 0.5, 0.95))
+    assert list(found["per_year"].values()) == pytest.approx(drawn, rel=0.02, abs=200)
+    wrong = found["cost_of_being_wrong"]
+    assert wrong["ship"]["expected"] == pytest.approx(np.maximum(-gain, 0).mean(), rel=0.06)
+    assert wrong["do_not_ship"]["expected"] == pytest.approx(np.maximum(gain, 0).mean(), rel=0.01)
+    ends = [1_200_000 * (0.002 - 1.645 * 0.00051) * 5 - 5_000, 1_200_000 * 0.00284 * 30 - 5_000]
+    assert ends[0] < found["per_year"]["low"]
+    assert found["per_year"]["high"] < ends[1]
+
+
+def test_what_cannot_be_a_mistake_has_no_cost():
+    found = judge_experiment(readout(half=0.0), PLAN)
+    assert found.money["cost_of_being_wrong"]["ship"] == {
+        "chance": 0.0,
+        "average": None,
+        "expected": 0.0,
+    }
+    assert not any("in truth worse" in reason for reason in found.reasons)
 
 
 # Offline

@@ -12,7 +12,9 @@ from thinslice.domain import Verdict
 class Judgement:
     """A verdict with its headline and reasons; money only where an experiment gives a cause.
 
-    `money` has per_month and per_year as low, likely, high (P5, P50, P95) and what they rest on.
+    `money` has per_month and per_year as low, likely, high (P5, P50, P95), chance_of_loss,
+    cost_of_being_wrong (for ship and do_not_ship: the chance that it is a mistake, what it then
+    costs a year on average, and both multiplied) and what they rest on.
     """
 
     verdict: Verdict | None

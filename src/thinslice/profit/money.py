@@ -38,12 +38,19 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Money a year: in 5 % of the draws it is below `low` (P5), in half below `likely` (P50)."""
+    """Money a year: in 5 % of the draws it is below `low` (P5), in half below `likely` (P50).
+
+    `expected_loss` is what shipping costs over all draws where it is below 0, and
+    `expected_forgone` what not shipping gives up over those where it is above: the mean of
+    max(0, -gain) and of max(0, gain). Their difference is the mean gain.
+    """
 
     low: float
     likely: float
     high: float
     chance_of_loss: float
+    expected_loss: float
+    expected_forgone: float
 
 
 def gain_per_year(
@@ -65,7 +72,14 @@ def gain_per_year(
         more = effect.estimate + effect.standard_error * luck
         gain += MONTHS * sessions_per_month * more * effect.value.sample(rng, draws)
     low, likely, high = (float(q) for q in np.quantile(gain, (0.05, 0.5, 0.95)))
-    return Gain(low, likely, high, float((gain < 0).mean()))
+    return Gain(
+        low,
+        likely,
+        high,
+        float((gain < 0).mean()),
+        float(np.maximum(-gain, 0).mean()),
+        float(np.maximum(gain, 0).mean()),
+    )
 
 
 def more_visitors(gain: Gain, visitors: int) -> int | None:

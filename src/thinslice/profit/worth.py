@@ -35,7 +35,8 @@ def judge_experiment(readout: Mapping[str, Any], plan: Plan | None = None) -> Ju
     conversion, with its uncertainty) times what an order is worth times the sessions of a month,
     less the fixed cost. Stop when the likely gain is below 0; ship when the low end is above 0 and
     the likely gain reaches `must_beat`; a small win below that; else not proven. A broken split, a
-    broken guardrail or an experiment that proves nothing is never overruled by money.
+    broken guardrail or an experiment that proves nothing is never overruled by money. What being
+    wrong would cost either way stands beside it.
     """
     agreed = plan or Plan()
     notes = [agreed.problem] if agreed.problem else []
@@ -55,7 +56,7 @@ def judge_experiment(readout: Mapping[str, Any], plan: Plan | None = None) -> Ju
     return Judgement(
         final,
         _headline(str(readout["treatment"]), gain, agreed.currency, final),
-        (*why, *_assumptions(readout, source, sessions), *notes),
+        (*why, *_wrong(gain, agreed.currency), *_assumptions(readout, source, sessions), *notes),
         _money(gain, effects[0], agreed, sessions, source),
     )
 
@@ -153,6 +154,46 @@ def _headline(treatment: str, gain: Gain, currency: str, verdict: Verdict) -> st
     return f"{treatment[:1].upper()}{treatment[1:]} {amount}: {verdict.value}."
 
 
+def _wrong(gain: Gain, currency: str) -> list[str]:
+    """What each mistake costs: shipping what is in truth worse, or not shipping what is better."""
+    said = []
+    for wrong, costs in (("ship", "loses"), ("do_not_ship", "gives up")):
+        risk = _risks(gain)[wrong]
+        if risk["average"] is None:
+            continue
+        if wrong == "ship":
+            what = "If you ship it and it is in truth worse"
+        else:
+            what = "If you leave it and it is in truth better"
+        said.append(
+            f"{what} ({_chance(risk['chance'])}), that {costs} {currency} {say(risk['average'])} "
+            "a year on average."
+        )
+    return said
+
+
+def _risks(gain: Gain) -> dict[str, dict[str, Any]]:
+    """Per mistake: the chance that it is one, what it then costs on average, and their product."""
+    parts = {
+        "ship": (gain.chance_of_loss, gain.expected_loss),
+        "do_not_ship": (1 - gain.chance_of_loss, gain.expected_forgone),
+    }
+    return {
+        name: {
+            "chance": chance,
+            "average": expected / chance if chance and expected else None,
+            "expected": expected,
+        }
+        for name, (chance, expected) in parts.items()
+    }
+
+
+def _chance(share: float) -> str:
+    if share < 0.01:
+        return "less than 1 in 100"
+    return "more than 99 in 100" if share > 0.99 else f"{100 * share:.0f} in 100"
+
+
 def _assumptions(readout: Mapping[str, Any], source: str, sessions: float) -> list[str]:
     basket = _row(readout, "average_order_value")
     said = [
@@ -178,6 +219,7 @@ def _money(gain: Gain, orders: Effect, plan: Plan, sessions: float, source: str)
         "per_month": {name: amount / MONTHS for name, amount in year.items()},
         "per_year": year,
         "chance_of_loss": gain.chance_of_loss,
+        "cost_of_being_wrong": _risks(gain),
         "extra_orders_per_session": {
             "estimate": orders.estimate,
             "standard_error": orders.standard_error,
