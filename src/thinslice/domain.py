@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,11 +65,18 @@ BROWSING = (EventType.PRODUCT_VIEWED, EventType.PRODUCT_ADDED, EventType.ORDER_C
 KPI_NAMES = (
     "conversion",
     "revenue_per_session",
+    "margin_per_session",
+    "revenue_per_visitor",
+    "margin_per_visitor",
     "average_order_value",
     "bounce_rate",
     "views_per_session",
+    "seconds_per_session",
     "click_through",
     "clicks_per_session",
+    "clicks_per_visitor",
+    "attributed_orders_per_visitor",
+    "attributed_revenue_per_visitor",
 )
 """What a plan may name as KPI or guardrail; each is defined in `outcomes/kpi.py`."""
 
@@ -396,6 +403,29 @@ class Experiment:
     def variant(self, name: str) -> Variant | None:
         """The variant of that name."""
         return next((v for v in self.variants if v.name == name), None)
+
+    def running(self) -> dict[str, Any]:
+        """How it is run, as plain values for pages."""
+        return {
+            "state": self.state,
+            "traffic": self.traffic,
+            "placement": self.placement,
+            "after": self.after,
+            "learned": self.learned,
+            "changes": [asdict(change) for change in self.changes],
+        }
+
+    def traffic_days(self, until_us: int) -> float:
+        """The days it has run, each counted by the share of the visitors that took part."""
+        ramps = [(c.at_us, c.traffic) for c in self.changes if c.traffic is not None]
+        steps = ramps or [(self.started_us, self.traffic)]
+        ends = [at_us for at_us, _ in steps[1:]] + [self.stopped_us or until_us]
+        lived = [
+            traffic * (min(end, until_us) - at)
+            for (at, traffic), end in zip(steps, ends, strict=True)
+            if at < until_us
+        ]
+        return max(0.0, sum(lived) / DAY_US)
 
 
 @dataclass(frozen=True, slots=True)

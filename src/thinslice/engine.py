@@ -37,7 +37,9 @@ from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import Bundle, learn
 from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
+from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
+from thinslice.outcomes.track_record import foretold, track_record
 from thinslice.profit.plan import Plan
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 from thinslice.ranking.lists import ListRecommender
@@ -317,7 +319,10 @@ class Engine:
             placement=placement,
             traffic=traffic,
         )
-        return self.control.start_experiment(experiment, who)
+        started = self.control.start_experiment(experiment, who)
+        if known := shelf.results.load("evaluation"):  # what was foretold, as it was then
+            shelf.results.save(f"offline-{experiment_id}", known)
+        return started
 
     def stop_experiment(
         self,
@@ -384,17 +389,31 @@ class Engine:
         """All that is known about a shop so far, as plain values that a page can show."""
         shelf = self.shelf(shop_id)
         plan = self.plan(shop_id)
-        readouts = [self.readout(shop_id, e.id) for e in self.control.experiments(shop_id)]
+        evaluation = shelf.results.load("evaluation")
+        readouts = [self._read_out(shelf, e, evaluation) for e in self.control.experiments(shop_id)]
         return {
             "shop": shelf.describe(),
             "plan": plan.to_dict() if plan else None,
             "plans": [agreed.digest for agreed in self.control.plans(shop_id)],
             "audit": shelf.results.load("audit"),
-            "evaluation": shelf.results.load("evaluation"),
+            "evaluation": evaluation,
             "offline": offline.to_dict() if (offline := self.judge_offline(shop_id)) else None,
-            "readouts": [
-                {**r.to_dict(), "judgement": self.judge(shop_id, r).to_dict()} for r in readouts
-            ],
+            "readouts": readouts,
+            "track_record": track_record(foretold(readouts)).to_dict(),
+        }
+
+    def _read_out(
+        self, shelf: Shelf, experiment: Experiment, evaluation: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """A readout with what it is worth, how it is run, and what was foretold."""
+        readout = self.readout(shelf.shop.id, experiment.id)
+        expected = outlook(readout, clock_us())
+        return {
+            **readout.to_dict(),
+            **experiment.running(),
+            "judgement": self.judge(shelf.shop.id, readout).to_dict(),
+            "outlook": expected.to_dict() if expected else None,
+            "offline": shelf.results.load(f"offline-{experiment.id}") or evaluation,
         }
 
 

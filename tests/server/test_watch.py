@@ -215,6 +215,7 @@ def test_a_notice_that_nobody_takes_is_given_up_after_a_day() -> None:
     assert [is_due(notice, s) for s in (0, 419, 421, GIVE_UP_S + 1)] == [False, False, True, False]
 
 
+@pytest.mark.faults
 def test_a_housekeeper_killed_while_it_tells_tells_it_when_it_is_back(
     tmp_path: Path,
     receiver: Receiver,
