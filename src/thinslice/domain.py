@@ -366,7 +366,8 @@ class Experiment:
 
     `traffic` is the share of the visitors that take part now, split by the variants' weights; the
     others see the control's list and do not count. 0 is a pause. `after` names the variant whose
-    list everyone sees once it is stopped. `known_effect` is the true relative change of the
+    list everyone sees once it is stopped. `sequential` says whether it is looked at every day, for
+    which its ranges are then made, or once, at its end. `known_effect` is the true relative change of the
     deciding KPI where the shop is generated and it is known by construction; None for every real
     shop.
     """
@@ -382,6 +383,7 @@ class Experiment:
     known_effect: float | None = None
     traffic: float = 1.0
     after: str | None = None
+    sequential: bool = False
     changes: tuple[Change, ...] = ()
 
     @property
@@ -411,6 +413,7 @@ class Experiment:
             "traffic": self.traffic,
             "placement": self.placement,
             "after": self.after,
+            "sequential": self.sequential,
             "learned": self.learned,
             "changes": [asdict(change) for change in self.changes],
         }

@@ -294,13 +294,16 @@ class Engine:
         question: str = "",
         placement: str = "product",
         traffic: float = 1.0,
+        sequential: bool = True,
         now_us: int | None = None,
         salt: str = "",
         who: str = "",
     ) -> Experiment:
         """Split a share of the visitors, the `traffic`, between two list makers from now on.
 
-        The others see the control's list. The same salt gives the same split.
+        The others see the control's list. `sequential` makes ranges that hold however often one
+        looks; without it they are narrower and hold for one look at the end, which is then to be
+        kept to. The same salt gives the same split.
         """
         shelf = self.shelf(shop_id)
         shelf.ranker().check_policies(control, treatment)
@@ -318,6 +321,7 @@ class Engine:
             started_us=now_us or clock_us(),
             placement=placement,
             traffic=traffic,
+            sequential=sequential,
         )
         started = self.control.start_experiment(experiment, who)
         if known := shelf.results.load("evaluation"):  # what was foretold, as it was then

@@ -31,6 +31,10 @@ def start_experiment(
     traffic: Annotated[
         float, typer.Option(help="The share of the visitors that take part, such as 0.05.")
     ] = 1.0,
+    once: Annotated[
+        bool,
+        typer.Option(help="Narrower ranges, for one look at the end instead of one every day."),
+    ] = False,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -44,6 +48,7 @@ def start_experiment(
         question=question,
         placement=placement,
         traffic=traffic,
+        sequential=not once,
         who=_who(),
     )
     say(

@@ -75,6 +75,7 @@ class ExperimentsApi:
             question=body.question,
             placement=body.placement,
             traffic=body.traffic,
+            sequential=body.sequential,
             who=body.who or BY_KEY,
         )
         return answer(_as_answer(started))
@@ -138,6 +139,7 @@ def _as_answer(e: Experiment) -> ExperimentAnswer:
         traffic=e.traffic,
         variants=[VariantAnswer(v.name, v.policy, v.weight) for v in e.variants],
         after=e.after,
+        sequential=e.sequential,
         changes=[_change(c) for c in e.changes],
     )
 

@@ -168,6 +168,7 @@ class ExperimentBody(msgspec.Struct, forbid_unknown_fields=True):
     treatment: Annotated[str, Meta(max_length=200)] = "session"
     placement: Annotated[str, Meta(min_length=1, max_length=63)] = "product"
     traffic: float = 1.0
+    sequential: bool = True
     who: Annotated[str, Meta(max_length=60)] = ""
 
 
@@ -222,6 +223,7 @@ class ExperimentAnswer(msgspec.Struct):
     traffic: float
     variants: list[VariantAnswer]
     after: str | None
+    sequential: bool
     changes: list[ChangeAnswer]
 
 

@@ -86,11 +86,17 @@ def running_experiments(db: sqlite3.Connection) -> None:
     )
 
 
+def looks(db: sqlite3.Connection) -> None:
+    """Whether an experiment is looked at every day or once."""
+    db.execute("alter table experiments add column sequential integer not null default 0")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shops_and_keys,
     experiments_and_plans,
     people,
     running_experiments,
+    looks,
 )
 
 

@@ -58,13 +58,13 @@ class ExperimentTables(ShopTables):
             variants = [[v.name, v.policy, v.weight] for v in experiment.variants]
             db.execute(
                 "insert into experiments(shop, id, question, variants, salt, started_us,"
-                ' stopped_us, placement, known_effect, traffic, "after")'
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ' stopped_us, placement, known_effect, traffic, "after", sequential)'
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(experiment.shop, experiment.id, experiment.question, json.dumps(variants)),
                     *(experiment.salt, experiment.started_us, experiment.stopped_us),
                     *(experiment.placement, experiment.known_effect, experiment.traffic),
-                    experiment.after,
+                    *(experiment.after, int(experiment.sequential)),
                 ),
             )
             _note(db, experiment.shop, experiment.id, began)
@@ -242,7 +242,8 @@ def _experiments(db: sqlite3.Connection, shop: str) -> list[Experiment]:
         changes[name].append(Change(*row))
     rows = db.execute(
         "select id, shop, question, variants, salt, started_us, stopped_us, placement,"
-        ' known_effect, traffic, "after" from experiments where shop = ? order by started_us, id',
+        ' known_effect, traffic, "after", sequential from experiments'
+        " where shop = ? order by started_us, id",
         (shop,),
     ).fetchall()
     return [
@@ -252,9 +253,10 @@ def _experiments(db: sqlite3.Connection, shop: str) -> list[Experiment]:
                 tuple(Variant(*variant) for variant in json.loads(variants)),
                 *rest,
             ),
+            sequential=bool(sequential),
             changes=tuple(changes[experiment_id]),
         )
-        for experiment_id, shop_id, question, variants, *rest in rows
+        for experiment_id, shop_id, question, variants, *rest, sequential in rows
     ]
 
 
