@@ -173,18 +173,20 @@ def test_the_cost_of_being_wrong_by_hand():
 
 def test_what_an_effect_and_a_guess_leave_open_is_not_added_end_to_end():
     # Against draws of its own: numbers of another generator, a beta of scipy for the guess.
-    plan = Plan(order_value=Range(5, 10, 30), sessions_per_month=100_000, fixed_cost=5_000)
+    plan = Plan(order_value=Range(5, 10, 30), sessions_per_month=100_000, fixed_cost=25_000)
     found = judge_experiment(readout(), plan).money
     rng = np.random.Generator(np.random.MT19937(7))
     more = rng.normal(0.002, 0.001 / 1.959964, 400_000)
     worth = scipy.stats.beta(1 + 4 * 0.2, 5 - 4 * 0.2, 5, 25).rvs(400_000, random_state=rng)
-    gain = 1_200_000 * more * worth - 5_000
+    gain = 1_200_000 * more * worth - 25_000
     drawn = np.quantile(gain, (0.05, 0.5, 0.95))
     assert list(found["per_year"].values()) == pytest.approx(drawn, rel=0.02, abs=200)
     wrong = found["cost_of_being_wrong"]
-    assert wrong["ship"]["expected"] == pytest.approx(np.maximum(-gain, 0).mean(), rel=0.06)
-    assert wrong["do_not_ship"]["expected"] == pytest.approx(np.maximum(gain, 0).mean(), rel=0.01)
-    ends = [1_200_000 * (0.002 - 1.645 * 0.00051) * 5 - 5_000, 1_200_000 * 0.00284 * 30 - 5_000]
+    assert wrong["ship"]["expected"] == pytest.approx(np.maximum(-gain, 0).mean(), rel=0.02)
+    assert wrong["do_not_ship"]["expected"] == pytest.approx(np.maximum(gain, 0).mean(), rel=0.02)
+    ends = [
+        1_200_000 * (0.002 + side * 0.00084) * value - 25_000 for side, value in ((-1, 5), (1, 30))
+    ]
     assert ends[0] < found["per_year"]["low"]
     assert found["per_year"]["high"] < ends[1]
 
