@@ -367,9 +367,9 @@ class Experiment:
     `traffic` is the share of the visitors that take part now, split by the variants' weights; the
     others see the control's list and do not count. 0 is a pause. `after` names the variant whose
     list everyone sees once it is stopped. `sequential` says whether it is looked at every day, for
-    which its ranges are then made, or once, at its end. `known_effect` is the true relative change of the
-    deciding KPI where the shop is generated and it is known by construction; None for every real
-    shop.
+    which its ranges are then made, or once, at its end. `known_effect` is the true relative change
+    of the deciding KPI where the shop is generated and it is known by construction; None for every
+    real shop.
     """
 
     id: str
