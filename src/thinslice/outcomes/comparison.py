@@ -16,7 +16,7 @@ from thinslice.outcomes.intervals import (
     relative_lift,
     root,
 )
-from thinslice.outcomes.metric import Metric
+from thinslice.outcomes.metric import Metric, Unit
 from thinslice.outcomes.moments import Estimate, Moments
 from thinslice.outcomes.sequential import critical
 
@@ -54,14 +54,6 @@ class Row:
         """How much worse a guardrail may be, in words."""
         return percent(self.metric.max_worse or 0)
 
-    def figure(self, value: float) -> str:
-        """A value of this metric as text."""
-        if math.isnan(value):
-            return "unknown"
-        if self.metric.unit == "share":
-            return f"{100 * value:.2f}%"
-        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
-
     @property
     def reading(self) -> str:
         """The row in plain words."""
@@ -83,7 +75,7 @@ class Row:
 
     def line(self, control: str, treatment: str) -> str:
         """The row as one line of text: both figures, the range of the difference, the reading."""
-        before, after = self.figure(self.control), self.figure(self.treatment)
+        before, after = (figure(x, self.metric.unit) for x in (self.control, self.treatment))
         spread = "" if self.change == "unknown" else f" ({spread_of(self.relative)})"
         return (
             f"{self.metric.label}: {before} in {control}, {after} in {treatment}{spread}: "
@@ -191,6 +183,15 @@ def compare(
     if row.change == "unknown":
         harmless = replace(harmless, proven=False, violated=False)
     return replace(row, harmless=harmless)
+
+
+def figure(value: float, unit: Unit) -> str:
+    """A value of a metric as text."""
+    if math.isnan(value):
+        return "unknown"
+    if unit == "share":
+        return f"{100 * value:.2f}%"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

@@ -126,7 +126,7 @@ def _ship(better: Sequence[Row], guardrails: Sequence[Row], treatment: str) -> D
             f"With {treatment} {_listed(safe)}.",
         )
     gains = [_effect(row, treatment if row is better[0] else "") for row in better]
-    gains[1:] = [gain[:1].lower() + gain[1:] for gain in gains[1:]]
+    gains[1:] = map(_lowered, gains[1:])
     what = "The deciding KPI is" if len(better) == 1 else f"{len(better)} success metrics are"
     harmless = ", every guardrail is shown to be harmless" if guardrails else ""
     return Decision(
@@ -186,29 +186,31 @@ def _not_proven(
     return Decision(
         Verdict.NOT_PROVEN,
         " ".join(reasons),
-        _open_question(success, better, unproven, treatment),
+        _open_question(success, better, unproven, held_back, treatment),
         two_digits(more) if more else None,
     )
 
 
 def _open_question(
-    success: Sequence[Row], better: Sequence[Row], unproven: Sequence[Row], treatment: str
+    success: Sequence[Row],
+    better: Sequence[Row],
+    unproven: Sequence[Row],
+    held_back: Sequence[Row],
+    treatment: str,
 ) -> str:
     """The headline of what is not proven."""
     if better:
         return f"{_effect(better[0], treatment)}, but it is not shown that nothing else suffers."
-    row = max(
-        success, key=lambda row: row.z if row.change != "unknown" else -math.inf, default=None
-    )
-    row = row or next(iter(unproven), None)
-    if row is None:
-        return f"Nothing is shown to be worse with {treatment} than allowed, but something else is."
-    if row.change == "unknown":
-        return f"There is too little data on {row.metric.label.lower()} with {treatment}."
-    return (
-        f"{row.metric.label} looks {_moved(row)} with {treatment}, but the range "
-        f"({spread_of(row.relative)}) leaves open whether it is."
-    )
+    known = [row for row in success or unproven if row.change != "unknown"]
+    if known:
+        row = max(known, key=lambda row: row.z)
+        return (
+            f"{row.metric.label} looks {_moved(row)} with {treatment}, but the range "
+            f"({spread_of(row.relative)}) leaves open whether it is."
+        )
+    if unproven:
+        return f"There is too little data on {unproven[0].metric.label.lower()} with {treatment}."
+    return f"No guardrail suffers, but {_lowered(_effect(held_back[0], treatment))}."
 
 
 def two_digits(n: int) -> int:
@@ -233,6 +235,10 @@ def _moved(row: Row) -> str:
     if math.isnan(lift):
         return "higher" if row.absolute.estimate > 0 else "lower"
     return f"{percent(abs(lift))} {'higher' if lift >= 0 else 'lower'}"
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _clauses(parts: Sequence[str]) -> str:

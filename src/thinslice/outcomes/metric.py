@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from thinslice.errors import InputError
@@ -115,6 +116,47 @@ class Metric:
     def estimate(self, moments: Moments) -> Estimate:
         """The figure over these visitors; nan when the denominator sums to 0."""
         return ratio(moments, *self.figure)
+
+
+def asked(metric: Metric) -> str:
+    """What a metric is asked to show, in words.
+
+    >>> asked(Metric("bounced", max_worse=0.02)), asked(Metric("revenue"))
+    ('at most 2% worse', 'better')
+    """
+    parts = ["better"] if metric.is_success else []
+    if metric.max_worse is not None:
+        parts.append(f"at most {100 * metric.max_worse:.3g}% worse")
+    return " and ".join(parts) or ("not worse" if metric.is_watched else "nothing")
+
+
+def check_metrics(metrics: Metric | Sequence[Metric]) -> tuple[Metric, ...]:
+    """The metrics of an experiment; `InputError` unless something is asked, by different names."""
+    found = (metrics,) if isinstance(metrics, Metric) else tuple(metrics)
+    if not all(isinstance(metric, Metric) for metric in found):
+        raise InputError(f'metrics are Metric objects such as Metric("revenue"), got {found!r}')
+    names = [metric.name for metric in found]
+    if not any(metric.is_success or metric.is_guardrail for metric in found):
+        raise InputError(
+            "an experiment needs a success metric or a guardrail, got "
+            f"{', '.join(names) or 'no metric'}; write metrics=[Metric('revenue')]"
+        )
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two metrics are called {name!r}; give one another name, or write one metric "
+                "with decides=True and max_worse where both is meant"
+            )
+    return found
+
+
+def with_unit(metric: Metric, arms: Iterable[Moments]) -> Metric:
+    """A figure per visitor that is 0 or 1 for each of them is a share."""
+    if metric.unit != "number" or metric.per is not None:
+        return metric
+    name = metric.numerator
+    zero_or_one = all(sums.product(name, name) == sums.total(name) for sums in arms)
+    return replace(metric, unit="share") if zero_or_one else metric
 
 
 def _check(metric: Metric) -> None:

@@ -53,11 +53,13 @@ def read_rows(
 def sum_rows(rows: Rows) -> dict[str, Moments]:
     """The moments of each arm, or of everyone as "" where there are no arms: one Gram matrix each.
 
-    Raises `InputError` for a value that is not a finite number, with its row.
+    Raises `InputError` without rows, and for a value that is not a finite number, with its row.
     """
     names = tuple(rows.columns)
     arrays = list(rows.columns.values())
     n = len(arrays[0])
+    if not n:
+        raise InputError("an experiment needs visitors, and the data have no rows")
     arms = rows.arms or {"": np.ones(n, dtype=np.bool_)}
     grams = {arm: np.zeros((len(names) + 1,) * 2) for arm in arms}
     block = np.ones((len(names) + 1, min(CHUNK, n)))
@@ -66,8 +68,9 @@ def sum_rows(rows: Rows) -> dict[str, Moments]:
         size = part.stop - part.start
         for i, array in enumerate(arrays):
             block[i + 1, :size] = array[part]
-        for arm, mask in arms.items():
-            grams[arm] += (block[:, :size] * mask[part]) @ block[:, :size].T
+        with np.errstate(all="ignore"):  # what is not finite is named below
+            for arm, mask in arms.items():
+                grams[arm] += (block[:, :size] * mask[part]) @ block[:, :size].T
     if not all(np.isfinite(gram).all() for gram in grams.values()):
         check_finite(rows.columns)
         raise InputError(f"the squares of {', '.join(names)} are too large to be added up")
@@ -146,8 +149,8 @@ def _by_visitor(
     if len(twice):
         raise InputError(
             f"a visitor belongs to one arm, but {len(twice):,} have rows in several, such as "
-            f"{twice[0]!r}; leave them out, and look for ids that are shared or weights that were "
-            "changed"
+            f"{twice.to_list()[0]!r}; leave them out, and look for ids that are shared or weights "
+            "that were changed"
         )
     return found
 

@@ -7,7 +7,7 @@ way: moments, rows, decision.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,10 +16,10 @@ import numpy as np
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
 from thinslice.outcomes.capping import cap_rows
-from thinslice.outcomes.comparison import ALPHA, Row, compare_all, signed_percent, spread_of
+from thinslice.outcomes.comparison import ALPHA, Row, compare_all, figure, signed_percent, spread_of
 from thinslice.outcomes.covariate import differs_before
 from thinslice.outcomes.decision import Decision, decide, refuse
-from thinslice.outcomes.metric import Metric
+from thinslice.outcomes.metric import Metric, asked, check_metrics, with_unit
 from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.rows import Rows, read_rows, sum_rows
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
@@ -177,7 +177,7 @@ def experiment(
     data: Any,
     variant: str = "variant",
     *,
-    metrics: Sequence[Metric],
+    metrics: Metric | Sequence[Metric],
     control: Any = "A",
     unit: str | None = None,
     sequential: bool = False,
@@ -203,14 +203,15 @@ def experiment(
     Raises `InputError` (`ColumnError` for a column) for a name that does not exist, with the
     closest one, for an empty arm, and for values that are missing or make no sense.
     """
-    asked_for = _checked(metrics)
+    asked_for = check_metrics(metrics)
+    _check(alpha, tuned_for)
     if _are_moments(data):
         moments, seen = {str(arm): sums for arm, sums in data.items()}, {}
     else:
         rows, asked_for = cap_rows(read_rows(data, asked_for, variant, unit), asked_for)
         moments, seen = sum_rows(rows), {m.name: _nonzero(rows, m) for m in asked_for}
     moments = _control_first(moments, str(control), weights)
-    asked_for = tuple(_with_unit(metric, moments) for metric in asked_for)
+    asked_for = tuple(with_unit(metric, moments.values()) for metric in asked_for)
     shares = _shares(moments, weights)
     looks = (tuned_for or TUNED_FOR) if sequential or tuned_for else None
     visitors = [sums.n for sums in moments.values()]
@@ -244,33 +245,11 @@ def experiment(
     )
 
 
-def asked(metric: Metric) -> str:
-    """What a metric is asked to show, in words.
-
-    >>> asked(Metric("bounced", max_worse=0.02)), asked(Metric("revenue"))
-    ('at most 2% worse', 'better')
-    """
-    parts = ["better"] if metric.is_success else []
-    if metric.max_worse is not None:
-        parts.append(f"at most {signed_percent(metric.max_worse).lstrip('+')} worse")
-    return " and ".join(parts) or ("not worse" if metric.is_watched else "nothing")
-
-
-def _checked(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    found = (metrics,) if isinstance(metrics, Metric) else tuple(metrics)
-    names = [metric.name for metric in found]
-    if not any(metric.is_success or metric.is_guardrail for metric in found):
-        raise InputError(
-            "an experiment needs a success metric or a guardrail, got "
-            f"{', '.join(names) or 'no metric'}; write metrics=[Metric('revenue')]"
-        )
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(
-                f"two metrics are called {name!r}; give one another name, or write one metric "
-                "with decides=True and max_worse where both is meant"
-            )
-    return found
+def _check(alpha: float, tuned_for: float | None) -> None:
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha is a share between 0 and 1, got {alpha}; 0.05 is usual")
+    if tuned_for is not None and not tuned_for > 0:
+        raise InputError(f"tuned_for is a number of visitors above 0, got {tuned_for}")
 
 
 def _are_moments(data: Any) -> bool:
@@ -293,7 +272,7 @@ def _control_first(
         hint = f"did you mean {close[0]!r}? " if close else "say which with control=. "
         raise InputError(
             f"no arm is called {control!r}, which is to be the control; {hint}There are: "
-            f"{', '.join(sorted(arms)) or 'none, since there are no rows'}"
+            f"{', '.join(sorted(arms))}"
         )
     if len(arms) < 2:
         raise InputError(
@@ -321,15 +300,6 @@ def _nonzero(rows: Rows, metric: Metric) -> dict[str, int]:
     """Per arm, the visitors who have any of what the metric counts."""
     some = rows.columns[metric.counts or metric.numerator] != 0
     return {arm: int(np.count_nonzero(some & mask)) for arm, mask in rows.arms.items()}
-
-
-def _with_unit(metric: Metric, moments: Mapping[str, Moments]) -> Metric:
-    """A figure per visitor that is 0 or 1 for each of them is a share."""
-    name = metric.numerator
-    zero_or_one = all(m.product(name, name) == m.total(name) for m in moments.values())
-    if metric.unit == "number" and metric.per is None and zero_or_one:
-        return replace(metric, unit="share")
-    return metric
 
 
 def _late_covariate(
@@ -366,8 +336,8 @@ def _aligned(control: str, comparison: Comparison) -> list[str]:
             [
                 row.metric.name,
                 asked(row.metric),
-                row.figure(row.control),
-                row.figure(row.treatment),
+                figure(row.control, row.metric.unit),
+                figure(row.treatment, row.metric.unit),
                 signed_percent(lift.estimate) if lift.estimate == lift.estimate else "",
                 spread_of(lift) if row.change != "unknown" else "",
                 row.reading,
