@@ -215,6 +215,7 @@ class Evaluation:
             "rows": self.n,
             "labels": [str(label) for label in self.labels],
             "counts": self.counts(),
+            "money": self.money(),
             "profit": self.profit.to_dict(),
             "gain": self.gain._asdict(),
             "p_beats": self.p_beats,
@@ -229,6 +230,11 @@ class Evaluation:
             "assumptions": self.assumptions,
             "seed": self.seed,
         }
+
+    def money(self) -> list[list[float]]:
+        """What the rows of each true class (rows) that were decided as each (columns) earned."""
+        found: list[list[float]] = self.priced.parts(self.y, self.policy.decided)[0].tolist()
+        return found
 
     def counts(self) -> list[list[int]]:
         """How many rows of each true class (rows) were decided as each (columns)."""
