@@ -73,7 +73,8 @@ def serve(
 
 def environment(settings: Settings) -> dict[str, str]:
     """Every setting as the variable in which a process that is started from here reads it."""
-    return {f"THINSLICE_{k.upper()}": _as_text(v) for k, v in settings.model_dump().items()}
+    known = {k: v for k, v in settings.model_dump().items() if v is not None}
+    return {f"THINSLICE_{name.upper()}": _as_text(value) for name, value in known.items()}
 
 
 def _as_text(value: object) -> str:
