@@ -131,6 +131,34 @@ class Settings(BaseSettings):
         default=False, description="Whether e-mail is sent encrypted only (STARTTLS)."
     )
 
+    # outcomes
+    attribution_days: float = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="Days after a click on a list within which an order belongs to it.",
+    )
+    vat_rate: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="Value-added tax in the log's prices, as a share of the net price.",
+    )
+    margin_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of net revenue that is margin, where a product's cost is not known.",
+    )
+    bot_events_per_minute: int = Field(
+        default=120, ge=1, description="Events in a minute above which a visitor is a robot."
+    )
+    bot_views: int = Field(
+        default=300,
+        ge=1,
+        description="Product views of a session without cart or order that only a robot makes.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -15,13 +15,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from thinslice.config import Settings
 from thinslice.domain import (
-    DAY_US,
     INCUMBENT,
     Experiment,
     Exposure,
@@ -37,10 +37,13 @@ from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import Bundle, learn
 from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
+from thinslice.outcomes.attribution import HISTORY_US, REFUND_US
 from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
+from thinslice.outcomes.rules import RULES, Rules
 from thinslice.outcomes.track_record import foretold, track_record
 from thinslice.profit.plan import Plan
+from thinslice.profit.predictions import JudgedTable, judge_table
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
@@ -51,6 +54,7 @@ from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory
 from thinslice.store.exports.columns import ColumnMap
 from thinslice.store.exports.staging import ImportReport, read_lists, read_products, stage_events
+from thinslice.store.exports.whole_tables import WholeTable, read_whole
 from thinslice.store.incumbent import lists_shown
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import read_photos
@@ -349,22 +353,23 @@ class Engine:
         """What an experiment says about the KPI and the guardrail of the plan."""
         shelf = self.shelf(shop_id)
         experiment = shelf.experiment(experiment_id)
+        stopped_us = experiment.stopped_us
         readout = read_out(
             experiment,
-            self.log.sessionised(
+            partial(
+                self.log.ask,
                 shop_id,
-                # A day more, so that sessions which were running at the start are whole.
-                since_us=experiment.started_us - DAY_US,
-                until_us=experiment.stopped_us,
+                since_us=experiment.started_us - HISTORY_US,
+                until_us=None if stopped_us is None else stopped_us + REFUND_US,
             ),
             plan=(self.plan(shop_id) or Plan()).terms(),
             currency=shelf.shop.currency,
             time_zone=shelf.shop.time_zone,
+            rules=Rules(**{name: getattr(self.settings, name) for name in RULES}),
+            products=shelf.product_facts(),
         )
         shelf.results.save(f"readout-{experiment_id}", readout.to_dict())
         return readout
-
-    # 7. What is it worth?
 
     def watch(self, shop_id: str) -> None:
         """Look at the running experiments; what is broken is kept once, as a notice to be sent.
@@ -380,6 +385,8 @@ class Engine:
                     self.control.stop_experiment(
                         *(shop_id, experiment.id), who="thinslice", why=alarm.text, killed=True
                     )
+
+    # 7. What is it worth?
 
     def judge(self, shop_id: str, readout: Readout) -> Judgement:
         """An experiment's effect as money with a range, against what the plan asked for."""
@@ -419,6 +426,16 @@ class Engine:
             "outlook": expected.to_dict() if expected else None,
             "offline": shelf.results.load(f"offline-{experiment.id}") or evaluation,
         }
+
+
+def read_predictions(source: Path | bytes, *, most_rows: int | None = None) -> WholeTable:
+    """A model's predictions from a file or from memory, whole: CSV, Parquet, JSON lines or XLSX."""
+    return read_whole(source, most_rows=most_rows)
+
+
+def judge_predictions(table: WholeTable, plan: Plan, **columns: str) -> JudgedTable:
+    """What acting on them is worth by the plan; `columns` not named are guessed, and said."""
+    return judge_table(table.columns, plan, **columns)
 
 
 def clock_us() -> int:

@@ -16,6 +16,7 @@ from thinslice.domain import Experiment, SessionLog, Shop
 from thinslice.errors import NotFoundError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import CurrentBundle
+from thinslice.outcomes.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.store.catalog import ShopCatalog
@@ -129,6 +130,11 @@ class Shelf:
         self.results.save(f"import-{source.name}", report.to_dict())
         if report.problems_file and report.problems_file.exists():
             self.results.keep_file(f"skipped-{source.name}.csv", report.problems_file)
+
+    def product_facts(self) -> ProductFacts:
+        """What readouts use of the catalogue."""
+        products = self.catalog.all().values()
+        return ProductFacts({p.id: p.category for p in products if p.category})
 
     def describe(self) -> dict[str, Any]:
         """The shop in plain values, for a page."""

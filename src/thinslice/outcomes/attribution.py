@@ -1,40 +1,68 @@
 """Who was exposed to what, and what they did afterwards: one row per visitor, then sums of rows.
 
 Ibis expressions over the event table, which give the same sums on any engine that Ibis speaks to:
-time and money are int64, booleans are `ifelse(1, 0)`, every order has a unique tie-break.
+time and money are int64, booleans are `ifelse(1, 0)`, every order has a unique tie-break. The
+expressions are computed where the events lie, and only rows of visitors and sums come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, reduce
+from typing import TYPE_CHECKING
 
-from thinslice.domain import MICROSECONDS, EventType
+from thinslice.domain import DAY_US, MICROSECONDS, EventType
 from thinslice.errors import InputError
+from thinslice.outcomes import visits
+from thinslice.outcomes.clicks import attributed, lists_of
+from thinslice.outcomes.exposures import (
+    SHOWN,
+    asked,
+    asked_tables,
+    exposures_of,
+    first_exposures,
+    lists_left_out,
+    variants,
+)
 from thinslice.outcomes.kpi import COLUMNS
-from thinslice.outcomes.moments import Moments, pairs
+from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.orders import BACK, Orders
+from thinslice.outcomes.rules import ProductFacts, Rules
+from thinslice.outcomes.sums import moments_by
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-SHOWN = (EventType.RECOMMENDATION_SERVED, EventType.RECOMMENDATION_VIEWED)
-ENGAGED = (
-    EventType.PRODUCT_ADDED,
-    EventType.ORDER_COMPLETED,
-    EventType.RECOMMENDATION_CLICKED,
-)
-RUNNING_US = 30 * 60 * MICROSECONDS
-"""A session whose last action is at most this old is still running."""
-
 QUARTER_US = 15 * 60 * MICROSECONDS
 """Every time zone in use is a whole number of quarters of an hour away from UTC."""
+
+HISTORY_US = 30 * DAY_US
+"""How far before the experiment the log is read: who was here then is a returning visitor."""
+
+REFUND_US = 60 * DAY_US
+"""How far after the experiment it is read: an order may come back until then."""
+
+Keyed = Callable[["ir.Table"], "ir.Table"]
+"""Adds session_key to events."""
+
+Expression = Callable[["ir.Table", Keyed], "ir.Table"]
+"""From the events to what is wanted; equal expressions are compiled once."""
+
+Ask = Callable[[Mapping[str, Expression], Mapping[str, "pa.Table"]], Mapping[str, "pa.Table"]]
+"""Computes named expressions over a log, beside which the named tables stand."""
+
+
+Segment = tuple[str, str, str]
+"""The kind of a segment, its name, and the variant."""
+
+SEGMENTS = ("device", "visits", "category")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The visitors of one variant whose first exposure fell into one quarter of an hour."""
+    """Visitors of one variant whose first exposure fell into one quarter of an hour."""
 
     variant: str
     quarter_us: int
@@ -43,230 +71,274 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """All there is to know about an experiment's visitors, and who was left out."""
+    """All there is to know about an experiment's visitors, and who was left out.
+
+    `segments` has the moments per (kind of segment, its name, variant): the devices, new and
+    returning, and the entry categories.
+    """
 
     cells: tuple[Cell, ...]
+    segments: Mapping[Segment, Moments]
     left_out: Mapping[str, int]
     last_us: int | None
 
 
 def attribute(
-    events: pa.Table, experiment: str, variants: Sequence[str], currency: str
+    events: pa.Table | Ask,
+    experiment: str,
+    variants: Sequence[str],
+    currency: str,
+    *,
+    rules: Rules | None = None,
+    products: ProductFacts | None = None,
+    started_us: int = 0,
+    stopped_us: int | None = None,
 ) -> Attributed:
-    """Count the outcomes of each variant's visitors from a sessionised event table (DuckDB)."""
-    import ibis
+    """Count the outcomes of each variant's visitors.
 
-    missing = [name for name in _NEEDED if name not in events.column_names]
+    `events` is a sessionised event table, or what computes expressions over a log. What happens
+    from `stopped_us` on does not count, except that orders may still come back.
+    """
+    import pyarrow as pa
+
+    ask = over_table(events) if isinstance(events, pa.Table) else events
+    found = ask(
+        {
+            "visitors": _Visitors(rules or Rules(), currency),
+            "tallies": _Tallies(currency),
+            "reasons": _Reasons(),
+        },
+        {
+            PRODUCTS: _facts(products or ProductFacts()),
+            **asked_tables(experiment, variants, started_us, stopped_us),
+        },
+    )
+    cells, segments, who = _summed(found["visitors"])
+    (tallies,) = found["tallies"].to_pylist()
+    last_us = tallies.pop("last_us")
+    reasons = {f"lists_{row['why']}": row["n"] for row in found["reasons"].to_pylist()}
+    left_out = {name: int(n or 0) for name, n in {**who, **tallies, **reasons}.items()}
+    return Attributed(cells, segments, left_out, last_us)
+
+
+def over_table(events: pa.Table) -> Ask:
+    """Computes expressions over a sessionised event table in memory (DuckDB)."""
+    missing = [name for name in (*NEEDED, "session_key") if name not in events.column_names]
     if missing:
         raise InputError(
             f"a readout needs the columns of the event log and session_key; missing: {missing}"
         )
-    connection = ibis.duckdb.connect()
-    try:
-        table = ibis.memtable(events.select(_NEEDED))
-        exposures = exposures_of(table, experiment, variants)
-        visitors = per_visitor(table, exposures, currency)
-        rows = connection.to_pyarrow(sums(visitors)).to_pylist()
-        left_out = connection.to_pyarrow(
-            who_is_left_out(table, exposures, experiment, variants, currency)
-        ).to_pylist()[0]
-    finally:
-        connection.disconnect()
-    last_us = left_out.pop("last_us")
-    return Attributed(
-        tuple(sorted(_cells(rows), key=lambda cell: (cell.quarter_us, cell.variant))),
-        {name: int(count or 0) for name, count in left_out.items()},
-        last_us,
-    )
+
+    def ask(
+        expressions: Mapping[str, Expression], tables: Mapping[str, pa.Table]
+    ) -> Mapping[str, pa.Table]:
+        import duckdb
+
+        log = events.select([*NEEDED, "session_key"])
+        with duckdb.connect() as connection:
+            for name, rows in {"events": log, **tables}.items():
+                connection.register(name, rows)
+            return {
+                name: connection.sql(_compiled(expression, log.schema)).to_arrow_table()
+                for name, expression in expressions.items()
+            }
+
+    return ask
 
 
-_NEEDED = [
-    "message_id",
-    "type",
-    "time_us",
-    "visitor",
-    "line",
-    "session_key",
-    "quantity",
-    "price_minor",
-    "currency",
-    "order_id",
-    "revenue_minor",
-    "exposure_id",
-    "experiment",
-    "variant",
-]
+@lru_cache(maxsize=64)
+def _compiled(expression: Expression, schema: pa.Schema) -> str:
+    import ibis
+
+    events = ibis.table(ibis.Schema.from_pyarrow(schema), "events")
+    return str(ibis.to_sql(expression(events, lambda some: some), dialect="duckdb"))
 
 
-def exposures_of(events: ir.Table, experiment: str, variants: Sequence[str]) -> ir.Table:
-    """Lists of the experiment that were served to or seen by a visitor with an id."""
-    shown = events.filter(
-        events.type.isin(list(SHOWN)),
-        events.experiment == experiment,
-        events.variant.isin(list(variants)),
-        events.visitor != "",
-    )
-    return shown.select(
-        "visitor", "variant", "time_us", list_id=shown.exposure_id.coalesce(shown.message_id)
-    )
+PRODUCTS = "products"
+NEEDED = (
+    *("message_id", "line", "type", "time_us", "visitor", "session", "product", "quantity"),
+    *("price_minor", "currency", "order_id", "revenue_minor"),
+    *("exposure_id", "experiment", "variant", "properties"),
+)
+"""The columns of the log that are read."""
+
+_DEVICE = r'"device":\s*"(phone|tablet|computer|bot)"'
 
 
-def first_exposures(exposures: ir.Table) -> ir.Table:
-    """Per visitor the first exposure; `variant` and `other` differ for who saw two variants."""
-    return exposures.group_by("visitor").aggregate(
-        variant=exposures.variant.min(),
-        other=exposures.variant.max(),
-        exposed_us=exposures.time_us.min(),
-    )
+@dataclass(frozen=True)
+class _Visitors:
+    """One row per visitor with an exposure.
 
-
-def per_visitor(events: ir.Table, exposures: ir.Table, currency: str) -> ir.Table:
-    """One row per visitor who saw one variant: its name, exposed_us and `kpi.COLUMNS`.
-
+    variant, other     the same, except for who saw two
+    exposed_us         the first exposure
+    bot, qa            1 for who looks like a robot, and for who asked for a variant
+    device, visits, category   what was known before the first list
     sessions           those that ran when the visitor was first exposed, or later. They are
                        looked at as a whole: half a session would look like a bounce
-    bounced            of them, with at most one product and one page viewed and nothing engaged in
-    views              product views in them
-    orders, revenue    orders from the first exposure on, each order id once
+    bounced            of them, with at most one product and one page viewed, nothing engaged in
+    views, seconds     product views in them; time between their first and last event
+    orders             from the first exposure on, each order id once, without those that were
+                       cancelled or came back whole
+    revenue, margin    of these orders, without tax and without what came back
     ordering_sessions  sessions with such an order
     lists              lists of this experiment shown to the visitor
     clicked_lists      of them, with at least one click on their exposure id
+    attributed_...     orders and revenue of products that were clicked in such a list
     """
-    first = first_exposures(exposures)
-    who = first.filter(first.variant == first.other).select("visitor", "variant", "exposed_us")
-    actions = events.filter(events.type.notin(list(SHOWN))).inner_join(who, "visitor")
-    visits = _sessions(actions)
-    sessions = visits.group_by("visitor").aggregate(
-        sessions=visits.count(), bounced=visits.bounced.sum(), views=visits.views.sum()
-    )
-    once = _orders(actions, currency)
-    orders = once.group_by("visitor").aggregate(
-        orders=once.count(),
-        ordering_sessions=once.session_key.nunique(),
-        revenue=once.revenue.sum(),
-    )
-    lists = _lists(events, exposures)
-    joined = who.left_join(sessions, "visitor").select(who, *_columns(sessions))
-    joined = joined.left_join(orders, "visitor").select(joined, *_columns(orders))
-    joined = joined.left_join(lists, "visitor").select(joined, *_columns(lists))
-    return joined.select(
-        "visitor",
-        "variant",
-        "exposed_us",
-        **{name: joined[name].coalesce(0).cast("int64") for name in COLUMNS},
-    )
+
+    rules: Rules
+    currency: str
+
+    def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
+        rules = self.rules
+        period = _period(events)
+        exposures = exposures_of(period)
+        who = first_exposures(exposures)
+        actions = _actions(period, keyed, who)
+        during = actions.filter(actions.time_us >= asked().started_us.as_scalar() - DAY_US)
+        sessions = visits.sessions_of(during)
+        bought = Orders(during, events, _products(), self.currency, rules)
+        orders = bought.rows
+        ordered = orders.group_by("visitor").aggregate(
+            orders=orders.count(),
+            ordering_sessions=orders.session_key.nunique(),
+            revenue=orders.revenue.sum(),
+            margin=orders.margin.sum(),
+        )
+        joined = who
+        for part in (
+            visits.per_visitor(sessions, rules),
+            visits.busiest_minutes(during),
+            visits.before_the_list(actions),
+            ordered,
+            lists_of(during, exposures),
+            attributed(during, exposures, bought, rules),
+            _asked_to_see(period),
+        ):
+            added = [part[name] for name in part.columns if name != "visitor"]
+            joined = joined.left_join(part, "visitor").select(joined, *added)
+        products = _products()
+        joined = joined.left_join(products, joined.entry == products.product).select(
+            joined, products.category
+        )
+        robot = (
+            (joined.device == "bot")
+            | (joined.per_minute > rules.bot_events_per_minute)
+            | (joined.idle_bot == 1)
+        )
+        return joined.select(
+            *("variant", "other", "exposed_us", "device", "visits", "category"),
+            bot=robot.coalesce(False).ifelse(1, 0),
+            qa=joined.qa.coalesce(0),
+            **{name: joined[name].coalesce(0).cast("int64") for name in COLUMNS},
+        )
 
 
-def sums(visitors: ir.Table) -> ir.Table:
-    """The additive moments of the per-visitor table, per variant and quarter of first exposure.
+@dataclass(frozen=True)
+class _Tallies:
+    """One row: the latest time, and what could not be used, each with its reason as the name."""
 
-    Columns: variant, quarter_us, n, s0..., p0... in the order of `COLUMNS` and its pairs. Summed
-    as 38-digit decimals: squares of money leave int64, and floats do not add up to the cent.
-    """
-    exact = {name: visitors[name].cast("decimal(38, 0)") for name in COLUMNS}
-    return visitors.group_by(
-        "variant", quarter_us=visitors.exposed_us - visitors.exposed_us % QUARTER_US
-    ).aggregate(
-        n=visitors.count(),
-        **{f"s{i}": exact[name].sum() for i, name in enumerate(COLUMNS)},
-        **{f"p{i}": (exact[a] * exact[b]).sum() for i, (a, b) in enumerate(pairs(COLUMNS))},
-    )
+    currency: str
 
-
-def who_is_left_out(
-    events: ir.Table,
-    exposures: ir.Table,
-    experiment: str,
-    variants: Sequence[str],
-    currency: str,
-) -> ir.Table:
-    """One row: visitors and events that could not be used, each with its reason as the name."""
-    first = first_exposures(exposures)
-    both = (first.variant != first.other).ifelse(1, 0).sum().name("visitors_in_two_variants")
-    shown = events.filter(events.type.isin(list(SHOWN)), events.experiment == experiment)
-    unknown = shown.variant.isnull() | shown.variant.notin(list(variants))
-    money = events.filter(events.type == EventType.ORDER_COMPLETED)
-    foreign = money.currency.notnull() & (money.currency != currency)
-    return (
-        first.aggregate(both)
-        .cross_join(
+    def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
+        period = _period(events)
+        shown = period.filter(
+            period.type.isin(list(SHOWN)), period.experiment == asked().experiment.as_scalar()
+        )
+        known = shown.variant.isin(variants().variant).coalesce(False)
+        money = period.filter(period.type == EventType.ORDER_COMPLETED)
+        back = events.filter(
+            events.type.isin(list(BACK)), events.time_us >= asked().started_us.as_scalar()
+        )
+        ids = events.filter(
+            events.type == EventType.ORDER_COMPLETED, events.order_id.notnull()
+        ).select("order_id")
+        lost = back.select("order_id", "message_id").anti_join(ids, "order_id")
+        parts = (
+            period.aggregate(last_us=period.time_us.max()),
             shown.aggregate(
                 exposures_without_visitor=(shown.visitor == "").ifelse(1, 0).sum(),
-                exposures_of_unknown_variant=unknown.ifelse(1, 0).sum(),
-            )
+                exposures_of_unknown_variant=known.ifelse(0, 1).sum(),
+            ),
+            money.aggregate(order_lines_in_another_currency=self._foreign(money)),
+            back.aggregate(refund_lines_in_another_currency=self._foreign(back)),
+            lost.aggregate(refunds_of_unknown_orders=lost.message_id.nunique()),
         )
-        .cross_join(money.aggregate(order_lines_in_another_currency=foreign.ifelse(1, 0).sum()))
-        .cross_join(events.aggregate(last_us=events.time_us.max()))
-    )
+        return reduce(lambda row, part: row.cross_join(part), parts)
+
+    def _foreign(self, lines: ir.Table) -> ir.Column:
+        wrong = lines.currency.notnull() & (lines.currency != self.currency)
+        return wrong.ifelse(1, 0).sum()
 
 
-def _sessions(actions: ir.Table) -> ir.Table:
-    def times(*types: EventType) -> ir.Column:
-        return actions.type.isin(list(types)).ifelse(1, 0).sum()
+@dataclass(frozen=True)
+class _Reasons:
+    """Lists that were served while the experiment ran and do not count: why, n."""
 
-    sessions = actions.group_by("visitor", "session_key").aggregate(
-        last_us=actions.time_us.max(),
-        exposed_us=actions.exposed_us.min(),
-        views=times(EventType.PRODUCT_VIEWED),
-        pages=times(EventType.PAGE_VIEWED),
-        engaged=times(*ENGAGED),
-    )
-    counted = sessions.filter(sessions.last_us >= sessions.exposed_us - RUNNING_US)
-    bounced = (counted.views <= 1) & (counted.pages <= 1) & (counted.engaged == 0)
-    return counted.select("visitor", "views", bounced=bounced.ifelse(1, 0))
+    def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
+        out = lists_left_out(_period(events))
+        return out.group_by("why").aggregate(n=out.count()).order_by("why")
 
 
-def _orders(actions: ir.Table, currency: str) -> ir.Table:
-    """Each order of a visitor once: its first message, with the total of that message's lines."""
+def _period(events: ir.Table) -> ir.Table:
+    return events.filter(events.time_us < asked().stopped_us.as_scalar())
+
+
+def _actions(period: ir.Table, keyed: Keyed, who: ir.Table) -> ir.Table:
+    """The events of exposed visitors with session_key, exposed_us and device."""
+    own = period.inner_join(who.select("visitor", "exposed_us"), "visitor")
+    device = own.properties.re_extract(_DEVICE, 1).nullif("")
+    return keyed(own.mutate(device=device).drop("properties"))
+
+
+def _asked_to_see(period: ir.Table) -> ir.Table:
+    """Visitors who asked for a variant by name: they knew what they would see."""
+    out = lists_left_out(period)
+    return out.filter(out.why == "qa").select("visitor", qa=1).distinct()
+
+
+def _products() -> ir.Table:
     import ibis
 
-    lines = actions.filter(
-        actions.type == EventType.ORDER_COMPLETED, actions.time_us >= actions.exposed_us
-    )
-    lines = lines.mutate(
-        order=lines.order_id.coalesce(lines.message_id),
-        ours=(lines.currency.isnull() | (lines.currency == currency)).ifelse(1, 0),
-        line_total=lines.price_minor * lines.quantity.coalesce(1),
-    )
-    messages = lines.group_by("visitor", "order", "message_id").aggregate(
-        session_key=lines.session_key.min(),
-        time_us=lines.time_us.min(),
-        revenue=(lines.revenue_minor * lines.ours)
-        .sum()
-        .coalesce((lines.line_total * lines.ours).sum(), 0),
-    )
-    by_time = ibis.window(
-        group_by=["visitor", "order"], order_by=[messages.time_us, messages.message_id]
-    )
-    numbered = messages.mutate(nth=ibis.row_number().over(by_time))
-    return numbered.filter(numbered.nth == 0)
+    return ibis.table({"product": "string", "category": "string", "cost_minor": "int64"}, PRODUCTS)
 
 
-def _lists(events: ir.Table, exposures: ir.Table) -> ir.Table:
-    clicks = events.filter(
-        events.type == EventType.RECOMMENDATION_CLICKED, events.exposure_id.notnull()
-    )
-    clicked = clicks.select(list_id=clicks.exposure_id, clicked=1).distinct()
-    shown = exposures.select("visitor", "list_id").distinct()
-    joined = shown.left_join(clicked, "list_id").select(shown, clicked.clicked)
-    return joined.group_by("visitor").aggregate(
-        lists=joined.count(), clicked_lists=joined.clicked.coalesce(0).sum()
+def _facts(products: ProductFacts) -> pa.Table:
+    import pyarrow as pa
+
+    ids = sorted({*products.categories, *products.costs})
+    return pa.table(
+        {
+            "product": pa.array(ids, pa.string()),
+            "category": pa.array([products.categories.get(i) for i in ids], pa.string()),
+            "cost_minor": pa.array([products.costs.get(i) for i in ids], pa.int64()),
+        }
     )
 
 
-def _columns(table: ir.Table) -> list[Any]:
-    return [table[name] for name in table.columns if name != "visitor"]
+def _summed(visitors: pa.Table) -> tuple[tuple[Cell, ...], dict[Segment, Moments], dict[str, int]]:
+    """The moments of the visitors who count, by quarter and by segment; and who does not.
 
+    Who saw two variants, asked for one, or looks like a robot is counted once, under the first of
+    these that is true.
+    """
+    import pyarrow.compute as pc
 
-def _cells(rows: list[dict[str, Any]]) -> Iterator[Cell]:
-    for row in rows:
-        yield Cell(
-            row["variant"],
-            row["quarter_us"],
-            Moments(
-                COLUMNS,
-                row["n"],
-                tuple(int(row[f"s{i}"]) for i in range(len(COLUMNS))),
-                tuple(int(row[f"p{i}"]) for i in range(len(pairs(COLUMNS)))),
-            ),
-        )
+    one = pc.equal(visitors["variant"], visitors["other"])
+    rest, left_out = visitors.filter(one), {}
+    left_out["visitors_in_two_variants"] = visitors.num_rows - rest.num_rows
+    for column, name in (("qa", "visitors_who_asked_for_a_variant"), ("bot", "robots")):
+        kept = rest.filter(pc.equal(rest[column], 0))
+        left_out[name], rest = rest.num_rows - kept.num_rows, kept
+    exposed = rest["exposed_us"].to_numpy()
+    rest = rest.append_column("quarter_us", [exposed - exposed % QUARTER_US])
+    cells = tuple(
+        Cell(variant, quarter_us, moments)
+        for (quarter_us, variant), moments in moments_by(rest, ("quarter_us", "variant"), COLUMNS)
+    )
+    segments = {
+        (kind, str(segment), variant): moments
+        for kind in SEGMENTS
+        for (segment, variant), moments in moments_by(rest, (kind, "variant"), COLUMNS)
+    }
+    return cells, segments, left_out

@@ -1,7 +1,8 @@
 """The KPIs, each defined once: what is counted, over what, and what happens at the edges.
 
 A KPI is the sum of one column of the per-visitor table (`attribution.py`) over the sum of
-another, so the figure of two days is never an average of averages.
+another, or per visitor, so the figure of two days is never an average of averages. `docs/kpi.md`
+is made from these definitions by `kpi_page.py`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,33 @@ from difflib import get_close_matches
 
 from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
-from thinslice.outcomes.metric import Better, Metric, Unit
+from thinslice.outcomes.metric import VISITOR, Better, Metric, Unit
 
-COLUMNS = (
-    "sessions",
-    "orders",
-    "ordering_sessions",
-    "revenue",
-    "bounced",
-    "views",
-    "lists",
-    "clicked_lists",
-)
-"""What is summed per visitor; `attribution.per_visitor` says how each is counted."""
+COUNTED = {
+    "sessions": "Sessions that ran when the visitor was first shown a list of the experiment, or "
+    "began later. They are looked at as a whole, since half a session would look like a bounce.",
+    "orders": "Orders placed from the first list on. An order id counts once, for the visitor and "
+    "the message that came first. One that was cancelled, or came back whole, is no order.",
+    "ordering_sessions": "Sessions with at least one such order.",
+    "revenue": "What is left of these orders: their totals (price times quantity of the lines "
+    "where there is no total) less what came back, without value-added tax (`vat_rate`), each "
+    "order rounded to the cent. An order in another currency adds nothing and is reported.",
+    "margin": "Revenue less what the kept pieces cost, where the catalogue has the cost of every "
+    "product of the order; else the stated share of its revenue (`margin_share`); 0 where that is "
+    "not stated.",
+    "bounced": "Sessions with at most one product viewed, at most one page viewed, nothing put "
+    "into the cart, no order and no click on a list.",
+    "views": "Product pages viewed; the same product twice counts twice. At most 200 of a session.",
+    "seconds": "Whole seconds between the first and the last event of a session; at most 4 hours.",
+    "lists": "Lists of the experiment shown to the visitor that count.",
+    "clicked_lists": "Of these, the ones with at least one click that carries their exposure id.",
+    "attributed_orders": "Orders with a product that is attributed to a list of the experiment.",
+    "attributed_revenue": "The revenue of what is attributed: all of the order's where all of its "
+    "products are, else their prices, at most the order's revenue.",
+}
+"""What is summed per visitor, and how it is counted."""
+
+COLUMNS = tuple(COUNTED)
 
 
 def _kpi(
@@ -31,16 +46,18 @@ def _kpi(
     numerator: str,
     per: str,
     unit: Unit,
-    better: Better,
-    counts: str,
-    holds_back: bool,
     definition: str,
+    *,
+    counts: str,
+    better: Better = "higher",
+    holds_back: bool = False,
 ) -> Metric:
     """A KPI is a metric that is not asked anything until a plan names it."""
     return Metric(
         numerator,
         per,
         better,
+        may_be_negative=numerator == "margin",
         unit=unit,
         decides=False,
         holds_back=holds_back,
@@ -58,11 +75,10 @@ _ALL = (
         "ordering_sessions",
         "sessions",
         "share",
-        "higher",
-        "orders",
-        True,
-        "Sessions with at least one order / sessions. Two orders in one session count once. "
-        "Unknown without sessions.",
+        "Sessions with at least one order / sessions. Two orders in one session count once, one "
+        "that was cancelled or came back whole does not. Unknown without sessions.",
+        counts="orders",
+        holds_back=True,
     ),
     _kpi(
         "revenue_per_session",
@@ -70,13 +86,37 @@ _ALL = (
         "revenue",
         "sessions",
         "money",
-        "higher",
-        "orders",
-        True,
-        "Sum of the orders' totals / sessions, in the shop's currency; where an order has no "
-        "total, the sum of price times quantity of its lines. The same order id twice counts "
-        "once. An order in another currency adds no revenue and is reported. Refunds are not "
-        "taken back yet.",
+        "Revenue / sessions: the orders' totals without tax and without what came back.",
+        counts="orders",
+        holds_back=True,
+    ),
+    _kpi(
+        "margin_per_session",
+        "Margin per session",
+        "margin",
+        "sessions",
+        "money",
+        "Margin / sessions: revenue less the cost of what was sold, or the stated share of it.",
+        counts="orders",
+        holds_back=True,
+    ),
+    _kpi(
+        "revenue_per_visitor",
+        "Revenue per visitor",
+        "revenue",
+        VISITOR,
+        "money",
+        "Revenue / visitors. Unlike revenue per session it does not fall when visitors return.",
+        counts="orders",
+    ),
+    _kpi(
+        "margin_per_visitor",
+        "Margin per visitor",
+        "margin",
+        VISITOR,
+        "money",
+        "Margin / visitors.",
+        counts="orders",
     ),
     _kpi(
         "average_order_value",
@@ -84,10 +124,8 @@ _ALL = (
         "revenue",
         "orders",
         "money",
-        "higher",
-        "orders",
-        False,  # falls when hesitant visitors begin to buy, which harms nobody
-        "Sum of the orders' totals / orders. Unknown without orders.",
+        "Revenue / orders. Unknown without orders.",
+        counts="orders",  # falls when hesitant visitors begin to buy, which harms nobody
     ),
     _kpi(
         "bounce_rate",
@@ -95,11 +133,11 @@ _ALL = (
         "bounced",
         "sessions",
         "share",
-        "lower",
-        "sessions",
-        True,
         "Sessions with at most one product viewed, at most one page viewed, nothing put into the "
         "cart, no order and no click on a list / sessions.",
+        counts="sessions",
+        better="lower",
+        holds_back=True,
     ),
     _kpi(
         "views_per_session",
@@ -107,10 +145,19 @@ _ALL = (
         "views",
         "sessions",
         "number",
-        "higher",
-        "views",
-        False,  # who finds it at once looks at less
-        "Product pages viewed / sessions; the same product twice counts twice.",
+        "Product pages viewed / sessions; the same product twice counts twice, and a session adds "
+        "at most 200.",
+        counts="views",  # who finds it at once looks at less
+    ),
+    _kpi(
+        "seconds_per_session",
+        "Seconds per session",
+        "seconds",
+        "sessions",
+        "number",
+        "Seconds between the first and the last event of a session / sessions. A session of one "
+        "event took 0 seconds; one adds at most 4 hours.",
+        counts="seconds",
     ),
     _kpi(
         "click_through",
@@ -118,11 +165,9 @@ _ALL = (
         "clicked_lists",
         "lists",
         "share",
-        "higher",
-        "clicked_lists",
-        False,  # a means, not an end
         "Lists of the experiment with at least one click / lists shown, matched by exposure id. "
         "Two clicks on one list count once. Unknown when no list was shown.",
+        counts="clicked_lists",  # a means, not an end
     ),
     _kpi(
         "clicks_per_session",
@@ -130,10 +175,38 @@ _ALL = (
         "clicked_lists",
         "sessions",
         "number",
-        "higher",
-        "clicked_lists",
-        False,
         "Lists of the experiment with at least one click / sessions.",
+        counts="clicked_lists",
+    ),
+    _kpi(
+        "clicks_per_visitor",
+        "Clicked lists per visitor",
+        "clicked_lists",
+        VISITOR,
+        "number",
+        "Lists of the experiment with at least one click / visitors.",
+        counts="clicked_lists",
+    ),
+    _kpi(
+        "attributed_orders_per_visitor",
+        "Orders by recommendation, per visitor",
+        "attributed_orders",
+        VISITOR,
+        "number",
+        "Orders with a product that the visitor had clicked in a list of the experiment / "
+        "visitors. Each product of an order belongs to the last list in which the visitor clicked "
+        "it, at most `attribution_days` before the order.",
+        counts="attributed_orders",
+    ),
+    _kpi(
+        "attributed_revenue_per_visitor",
+        "Revenue by recommendation, per visitor",
+        "attributed_revenue",
+        VISITOR,
+        "money",
+        "The revenue of these products / visitors. It says through which list a sale went, not "
+        "that it would not have happened without: that is what revenue per visitor compares.",
+        counts="attributed_orders",
     ),
 )
 

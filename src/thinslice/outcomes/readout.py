@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from thinslice.domain import (
     DAY_US,
-    MICROSECONDS,
     Experiment,
-    Interval,
     Verdict,
     minor_digits,
 )
 from thinslice.errors import InputError
 from thinslice.outcomes.assignment import check_weights
-from thinslice.outcomes.attribution import Attributed, Cell, attribute
-from thinslice.outcomes.comparison import Row, compare, compare_all, finite, interval_dict
+from thinslice.outcomes.attribution import Ask, Cell, attribute
+from thinslice.outcomes.comparison import Row, compare_all, percent
 from thinslice.outcomes.decision import Decision, decide, refuse, several
 from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
 from thinslice.outcomes.metric import Metric
 from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.rules import ProductFacts, Rules
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
+from thinslice.outcomes.segments import Segment, segments_dict, segments_of
+from thinslice.outcomes.series import Day, daily, days_of, local_date
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,23 +37,12 @@ MANY_IN_TWO = 0.01
 NOT_A_WEEK = "It covers less than a week, and shoppers differ by weekday."
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """The deciding KPI over all visitors first exposed up to and on this day of the shop."""
-
-    date: date
-    visitors: tuple[int, ...]
-    control: float
-    treatment: float
-    absolute: Interval
-
-
 @dataclass(frozen=True)
 class Readout:
     """What an experiment says: two variants side by side, and a verdict where one may be given.
 
     `moments` has the additive sums per variant, the control first. `left_out` counts visitors and
-    events that could not be used.
+    events that could not be used. `courses` has every KPI's course by day, the deciding one first.
     """
 
     experiment: Experiment
@@ -64,14 +53,22 @@ class Readout:
     moments: Mapping[str, Moments]
     rows: tuple[Row, ...]
     split: SampleRatio
-    daily: tuple[Day, ...]
+    courses: Mapping[str, tuple[Day, ...]]
+    segments: tuple[Segment, ...]
     left_out: Mapping[str, int]
+    rules: Rules
+    margin_source: str | None
     decision: Decision
     notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:
         return self.decision.verdict
+
+    @property
+    def daily(self) -> tuple[Day, ...]:
+        """The course of the deciding KPI."""
+        return next(iter(self.courses.values()))
 
     @property
     def reason(self) -> str:
@@ -98,7 +95,17 @@ class Readout:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON and pages; a figure that does not exist is None."""
+        """Plain values for JSON and pages; a figure that does not exist is None.
+
+        daily         the deciding KPI's course: date, visitors by variant (new on that day), and
+                      control, treatment, absolute over everyone who had joined by then
+        daily_by_kpi  the same for every KPI of `rows`, by its name
+        segments      note (say it first), compared, kinds: kind, label, missing (why there are
+                      none), segments: name, visitors by variant, rows as above for a few KPIs
+        rules         attribution_days, vat_rate, margin_share, bot_events_per_minute, bot_views
+                      (`Rules`) and margin_source (None: no margin is shown)
+        left_out      how many of what was left out, the reason being the name
+        """
         names = list(self.moments)
         return {
             "question": self.experiment.question,
@@ -115,16 +122,12 @@ class Readout:
                 "observed": dict(zip(names, self.split.observed, strict=True)),
                 "ok": self.split.ok,
             },
-            "daily": [
-                {
-                    "date": day.date.isoformat(),
-                    "visitors": dict(zip(names, day.visitors, strict=True)),
-                    "control": finite(day.control),
-                    "treatment": finite(day.treatment),
-                    "absolute": interval_dict(day.absolute),
-                }
-                for day in self.daily
-            ],
+            "daily": [day.to_dict(names) for day in self.daily],
+            "daily_by_kpi": {
+                kpi: [day.to_dict(names) for day in course] for kpi, course in self.courses.items()
+            },
+            "segments": segments_dict(self.segments, (names[0], self.treatment)),
+            "rules": {**self.rules.to_dict(), "margin_source": self.margin_source},
             "left_out": dict(self.left_out),
             "verdict": self.verdict.value if self.verdict else None,
             "reason": self.reason,
@@ -140,8 +143,8 @@ class Readout:
         return {
             "start_us": start,
             "end_us": self.end_us,
-            "start": _local_date(start, zone).isoformat(),
-            "end": _local_date(self.end_us, zone).isoformat() if self.end_us else None,
+            "start": local_date(start, zone).isoformat(),
+            "end": local_date(self.end_us, zone).isoformat() if self.end_us else None,
             "days": (self.end_us - start) / DAY_US if self.end_us else 0.0,
             "running": self.experiment.stopped_us is None,
             "time_zone": self.time_zone,
@@ -169,27 +172,42 @@ class Readout:
 
 def read_out(
     experiment: Experiment,
-    events: pa.Table,
+    events: pa.Table | Ask,
     *,
     plan: Mapping[str, Any],
     currency: str,
     time_zone: str = "UTC",
     treatment: str | None = None,
+    rules: Rules | None = None,
+    products: ProductFacts | None = None,
 ) -> Readout:
     """Compare the treatment with the control on what the plan asked for.
 
-    `events` has the columns of `domain.Event` and `session_key`. Visitors count from their first
+    `events` has the columns of `domain.Event` and `session_key`, or computes expressions over such
+    (`attribution.Ask`). Visitors count from their first
     exposure on, in the variant they saw; who saw two is left out. `plan` has the plan's terms:
     kpi, and guardrails, which maps KPIs to how much worse each may be (or one, as guardrail and
     max_worse). `treatment` is the second variant if not given.
 
-    Raises `InputError` for an unknown KPI, variant or time zone and for fewer than two variants.
+    Raises `InputError` for an unknown KPI, variant or time zone, for fewer than two variants and
+    for a plan that asks for a margin where nothing says what it is.
     """
+    rules, products = rules or Rules(), products or ProductFacts()
     names = _variant_names(experiment)
     pair = (names[0], _treatment(names, treatment))
-    metrics = _asked(plan)
+    margin_source = _margin_source(rules, products)
+    metrics = _asked(plan, has_margin=margin_source is not None)
     zone = _zone(time_zone)
-    found = attribute(events, experiment.id, names, currency)
+    found = attribute(
+        events,
+        experiment.id,
+        names,
+        currency,
+        rules=rules,
+        products=products,
+        started_us=experiment.started_us,
+        stopped_us=experiment.stopped_us,
+    )
     moments = _per_variant(found.cells, names)
     control, treated = (moments[name] for name in pair)
     money_unit = 10.0 ** -minor_digits(currency)
@@ -200,6 +218,7 @@ def read_out(
     if treatment is None and len(names) > 2 and decision.verdict:
         decision = several(names)
     end_us = experiment.stopped_us or found.last_us
+    days = days_of(found.cells, zone)
     return Readout(
         experiment,
         pair[1],
@@ -209,8 +228,11 @@ def read_out(
         moments,
         rows,
         split,
-        _daily(found, names, pair, metrics[0], zone, money_unit),
+        {metric.name: daily(days, names, pair, metric, money_unit) for metric in metrics},
+        segments_of(found.segments, pair, _for_segments(metrics), money_unit),
         found.left_out,
+        rules,
+        margin_source,
         decision,
         _notes(experiment, end_us, found.left_out["visitors_in_two_variants"], sum(visitors)),
     )
@@ -233,14 +255,20 @@ def _treatment(names: Sequence[str], treatment: str | None) -> str:
     return treatment or names[1]
 
 
-def _asked(plan: Mapping[str, Any]) -> list[Metric]:
+def _asked(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
     """Every KPI with what the plan asks of it: the deciding one first, then the guardrails."""
     deciding = kpi(str(plan["kpi"])).name
     guardrails = {kpi(str(name)).name: float(worse) for name, worse in _guardrails(plan).items()}
     first = dict.fromkeys([deciding, *guardrails])
+    shown = [name for name in KPIS if has_margin or KPIS[name].numerator != "margin"]
+    for name in first:
+        if name not in shown:
+            raise InputError(
+                f"{name} needs to know what margin is; set margin_share in thinslice.toml"
+            )
     return [
         replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
-        for name in [*first, *(name for name in KPIS if name not in first)]
+        for name in [*first, *(name for name in shown if name not in first)]
     ]
 
 
@@ -250,6 +278,22 @@ def _guardrails(plan: Mapping[str, Any]) -> Mapping[str, Any]:
         return plan["guardrails"] or {}
     name = plan.get("guardrail")
     return {name: plan.get("max_worse") or 0.0} if name else {}
+
+
+def _for_segments(metrics: Sequence[Metric]) -> list[Metric]:
+    """What the plan asks for, and conversion and revenue: few, since there are many segments."""
+    also = ("conversion", "revenue_per_visitor")
+    return [m for m in metrics if m.is_success or m.is_guardrail or m.name in also]
+
+
+def _margin_source(rules: Rules, products: ProductFacts) -> str | None:
+    """Where the margin comes from, in words; None where nothing says."""
+    stated = None if rules.margin_share is None else f"{percent(rules.margin_share)} of net revenue"
+    if not products.costs:
+        return stated and f"{stated}, as stated"
+    if stated is None:
+        return "the catalogue's costs; an order with a product of unknown cost has no margin"
+    return f"the catalogue's costs, and {stated} for orders with a product of unknown cost"
 
 
 def _zone(time_zone: str) -> ZoneInfo:
@@ -266,32 +310,6 @@ def _per_variant(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, Momen
     for cell in cells:
         total[cell.variant] += cell.moments
     return total
-
-
-def _daily(
-    found: Attributed,
-    names: Sequence[str],
-    pair: tuple[str, str],
-    deciding: Metric,
-    zone: ZoneInfo,
-    money_unit: float,
-) -> tuple[Day, ...]:
-    by_day: dict[date, list[Cell]] = {}
-    for cell in found.cells:
-        by_day.setdefault(_local_date(cell.quarter_us, zone), []).append(cell)
-    days, so_far = [], {name: Moments.zero(COLUMNS) for name in names}
-    for day in sorted(by_day):
-        for cell in by_day[day]:
-            so_far[cell.variant] += cell.moments
-        row = compare(deciding, so_far[pair[0]], so_far[pair[1]], money_unit=money_unit)
-        new = _per_variant(by_day[day], names)
-        visitors = tuple(new[name].n for name in names)
-        days.append(Day(day, visitors, row.control, row.treatment, row.absolute))
-    return tuple(days)
-
-
-def _local_date(time_us: int, zone: ZoneInfo) -> date:
-    return datetime.fromtimestamp(time_us // MICROSECONDS, zone).date()
 
 
 def _notes(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,15 @@ from thinslice.store.log.sorting import sort_by_time
 from thinslice.store.log.writer import Writer
 
 if TYPE_CHECKING:
+    import duckdb
     import ibis
 
 Progress = Callable[[int, int | None], None]
 """Called with (lines done, lines in all or None)."""
+
+Expression = Callable[["ibis.Table", Callable[["ibis.Table"], "ibis.Table"]], "ibis.Table"]
+"""From the events, and what adds `session_key` to them, to what is wanted of them. Hashable: equal
+ones are compiled once."""
 
 _ADOPT_MEMORY = "700MB"
 _ADOPT_LINES = 500_000
@@ -80,9 +86,8 @@ class EventLog:
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
     ) -> pa.Table:
         """The shop's events with since_us <= time_us < until_us, each once, by time and id."""
-        low, high = _bounds(since_us, until_us)
-        found = self._answer(shop, since_us, until_us, _SELECT, {"low": low, "high": high})
-        return found.cast(EVENT_SCHEMA)
+        found = self._answers(shop, since_us, until_us, {"events": _SELECT})
+        return found["events"].cast(EVENT_SCHEMA)
 
     def sessions(
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
@@ -108,6 +113,23 @@ class EventLog:
             until_us,
             lambda events: sessionise(events, self._gap_us).order_by(*ORDER),
         )
+
+    def ask(
+        self,
+        shop: str,
+        expressions: Mapping[str, Expression],
+        tables: Mapping[str, pa.Table],
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> dict[str, pa.Table]:
+        """What Ibis expressions make of the events of a period, computed where these lie.
+
+        Only the columns that an expression uses are read. Each is given the events, and a function
+        that adds `session_key` to some of them; `tables` stand beside the events by their names.
+        """
+        queries = {name: _compiled(e, self._gap_us) for name, e in expressions.items()}
+        return self._answers(shop, since_us, until_us, queries, tables)
 
     def running_session(self, shop: str, *, visitor: str = "", session: str = "") -> list[Event]:
         """The recent events of one visitor or session, oldest first; empty when unknown."""
@@ -157,23 +179,23 @@ class EventLog:
             max_minutes=self._settings.hot_max_minutes,
         )
 
-    def _answer(
+    def _answers(
         self,
         shop: str,
         since_us: int | None,
         until_us: int | None,
-        query: str,
-        params: dict[str, int] | None = None,
-    ) -> pa.Table:
-        """What DuckDB answers to a query of `events`: the days of the period, each line once.
+        queries: Mapping[str, str],
+        tables: Mapping[str, pa.Table] | None = None,
+    ) -> dict[str, pa.Table]:
+        """What DuckDB answers to queries of `events`: the lines of the period, each once.
 
         The hot files are read before the segments are listed, and the hot lines are compared with
         just those segments, so that sealing at the same time neither hides nor doubles a line. A
-        segment that was merged and deleted before it was read sends the query back to the start.
+        segment that was merged and deleted before it was read sends the queries back to the start.
         """
         import duckdb
 
-        def ask() -> pa.Table:
+        def ask() -> dict[str, pa.Table]:
             hot = rows_to_table(unsealed_rows(self._directory.hot, shop, since_us, until_us))
             segments = Segments(self._directory.events, shop).files()
             files = [str(file) for file in overlapping(segments, since_us, until_us)]
@@ -182,13 +204,15 @@ class EventLog:
                 self._directory.scratch() as spill,
                 duckdb.connect(config={"temp_directory": str(spill)}) as con,
             ):
-                con.register("hot", without_known(hot, segments))
+                for name, table in {**(tables or {}), "hot": without_known(hot, segments)}.items():
+                    con.register(name, table)
                 if files:
                     con.read_parquet(files).create_view("segments")
                 else:
                     con.register("segments", EVENT_SCHEMA.empty_table())
-                con.execute(_CREATE_VIEW)
-                return con.sql(query, params=params).to_arrow_table()
+                lines = con.sql(_LINES).filter(_between(*_bounds(since_us, until_us)))
+                lines.create_view("events")
+                return {name: con.sql(query).to_arrow_table() for name, query in queries.items()}
 
         return again_if_moved(ask)
 
@@ -202,11 +226,19 @@ class EventLog:
         """What an Ibis expression makes of the events, computed by DuckDB."""
         import ibis
 
-        low, high = _bounds(since_us, until_us)
         events = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="events")
-        wanted = expression(events.filter(events.time_us >= low, events.time_us <= high))
-        query = str(ibis.to_sql(wanted, dialect="duckdb"))
-        return self._answer(shop, since_us, until_us, query)
+        query = str(ibis.to_sql(expression(events), dialect="duckdb"))
+        return self._answers(shop, since_us, until_us, {"": query})[""]
+
+
+@lru_cache(maxsize=64)
+def _compiled(expression: Expression, gap_us: int) -> str:
+    """The expression in DuckDB's SQL; it takes longer than many a query."""
+    import ibis
+
+    events = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="events")
+    wanted = expression(events, lambda some: sessionise(some, gap_us))
+    return str(ibis.to_sql(wanted, dialect="duckdb"))
 
 
 def _close(process: int, own: HotLog, running: RunningSessions) -> None:
@@ -221,6 +253,13 @@ def _bounds(since_us: int | None, until_us: int | None) -> tuple[int, int]:
         -(2**63) if since_us is None else since_us,
         2**63 - 1 if until_us is None else until_us - 1,
     )
+
+
+def _between(low: int, high: int) -> duckdb.Expression:
+    import duckdb
+
+    limits = (duckdb.ConstantExpression(low), duckdb.ConstantExpression(high))
+    return duckdb.ColumnExpression("time_us").between(*limits)
 
 
 @contextmanager
@@ -258,10 +297,5 @@ def _chunks(in_order: Path) -> Iterator[pa.Table]:
 _NAMES = ", ".join(COLUMNS)
 _ORDER = ", ".join(ORDER)
 # ruff: noqa: S608 -- what is put into the text are the names of columns
-_CREATE_VIEW = f"""
-    create view events as
-    select {_NAMES} from segments union all select {_NAMES} from hot
-"""
-_SELECT = f"""
-    select {_NAMES} from events where time_us between $low and $high order by {_ORDER}
-"""
+_LINES = f"select {_NAMES} from segments union all select {_NAMES} from hot"
+_SELECT = f"select {_NAMES} from events order by {_ORDER}"
