@@ -100,6 +100,27 @@ def money(amount: float | None, currency: str) -> str:
     return _with_minus(rounded, f"{_symbol(currency)}{_GAP}{abs(rounded):,.{small}f}")
 
 
+def score(value: float | None) -> str:
+    """A score or a threshold on whatever scale it has, to three digits.
+
+    >>> score(0.250392), score(712.4), score(None)
+    ('0.25', '712', '–')
+    """
+    return _with_minus(value, f"{abs(value):.3g}") if _known(value) else UNKNOWN
+
+
+def plain_number(value: float | None) -> str:
+    """A number that somebody chose, or a factor, to two digits where it has more.
+
+    >>> plain_number(12.0), plain_number(0.4567), plain_number(1200)
+    ('12', '0.46', '1,200')
+    """
+    if not _known(value):
+        return UNKNOWN
+    shown = value if float(value).is_integer() else two_significant(value)
+    return _with_minus(value, f"{abs(shown):,.10g}")
+
+
 def price(minor: int | None, currency: str) -> str:
     """An exact amount, from minor units.
 
@@ -200,6 +221,8 @@ FILTERS: dict[str, Callable[..., object]] = {
     "decimal": decimal,
     "two_significant": two_significant,
     "money": money,
+    "score": score,
+    "plain_number": plain_number,
     "price": price,
     "day": day,
     "moment": moment,

@@ -7,22 +7,38 @@ from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from thinslice.report import drawing, numbers, sentences, words
+from thinslice.report import drawing, numbers, profit, sentences, words
+from thinslice.report.locales import ENGLISH, Marks, localised, marks_of
 from thinslice.report.summary import agreed_late, summarise
 
 HERE = Path(__file__).parent
 STYLESHEET = HERE / "static" / "thinslice.css"
 
 
-def page(findings: Mapping[str, Any]) -> str:
-    """The report on one shop, from what `Engine.findings` knows; missing parts say what is next."""
-    template = environment().get_template("one_page.html")
-    return template.render(**context(findings), style=Markup(style()))
+class Result(Protocol):
+    """Anything with plain values, such as a model's `Evaluation`."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def page(found: Mapping[str, Any] | Result, locale: str = "en") -> str:
+    """One self-contained page.
+
+    From a model's evaluation (or its `to_dict()`): what it is worth, on one sheet. From what
+    `Engine.findings` knows: the report on a shop, in which missing parts say what is next. Numbers
+    are written as the `locale` does, such as "de" or "fr-CA".
+    """
+    values = found if isinstance(found, Mapping) else found.to_dict()
+    templates = environment(marks_of(locale))
+    if profit.is_evaluation(values):
+        return templates.get_template("profit_page.html").render(e=values, style=Markup(style()))
+    template = templates.get_template("one_page.html")
+    return template.render(**context(values), style=Markup(style()))
 
 
 def context(findings: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +54,7 @@ def context(findings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def environment() -> Environment:
+def environment(marks: Marks = ENGLISH) -> Environment:
     """A fresh template environment with the macros, the filters and every safety on.
 
     The server overlays it with its own templates:
@@ -51,9 +67,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(numbers.FILTERS)
+    env.filters.update(localised(numbers.FILTERS, marks))
     env.filters.update(words.FILTERS)
+    env.filters.update(profit.FILTERS)
     env.globals.update(drawing.FUNCTIONS)
+    env.globals.update(profit.FUNCTIONS)
     env.globals.update(sentences.FUNCTIONS)
     return env
 

@@ -30,6 +30,19 @@ _VERDICTS = {
 }
 
 
+_MODEL_STEPS = {
+    Verdict.SHIP: "Put it to work.",
+    Verdict.SMALL_WIN: "Put it to work with a way to abstain, a fallback and an undo.",
+    Verdict.NOT_PROVEN: "Do not build on it yet.",
+    Verdict.STOP: "Do not put it to work.",
+}
+
+
+def model_step(verdict: str) -> str:
+    """What the verdict on a model asks for, in one sentence."""
+    return _MODEL_STEPS.get(Verdict(verdict), "")
+
+
 def list_maker(policy: str) -> str:
     """What makes a list, as a person would call it.
 
@@ -76,5 +89,6 @@ FILTERS = {
     "metric_meaning": metric_meaning,
     "kpi": kpi,
     "next_step": next_step,
+    "model_step": model_step,
 }
 """Every filter of this file by the name that templates use."""

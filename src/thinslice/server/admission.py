@@ -22,6 +22,8 @@ from thinslice.server.answers import problem
 RETRY_AFTER_S = 1
 PAGE_BYTES = 64_000
 PRODUCTS_BYTES = 5_000_000
+MONEY_BYTES = 4_000_000
+"""The predictions that a person sends to the money page, and every slider's question about them."""
 BODY_SECONDS = 10
 
 _ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
@@ -73,7 +75,13 @@ class Gate:
     def _limit(self, path: str) -> int:
         if path == "/v1/batch":
             return self._settings.max_batch_bytes
-        return PRODUCTS_BYTES if path.startswith("/v1/products") else PAGE_BYTES
+        if path.startswith("/v1/products"):
+            return PRODUCTS_BYTES
+        return MONEY_BYTES if _is_money(path) else PAGE_BYTES
+
+
+def _is_money(path: str) -> bool:
+    return path.endswith("/money") and path.count("/") == 2
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -36,6 +36,7 @@ PAGES = {
     "evaluate": "Would it have worked?",
     "readout": "Did it work?",
     "report": "What is it worth?",
+    "money": "What are predictions worth?",
     "feedback": "What people said",
     "share": "A link for a colleague",
 }

@@ -14,6 +14,7 @@ _FILES = {
     "thinslice.css": ("thinslice.report", "text/css"),
     "pages.css": ("thinslice.server", "text/css"),
     "pages.js": ("thinslice.server", "text/javascript"),
+    "money.js": ("thinslice.server", "text/javascript"),
     "icon.svg": ("thinslice.server", "image/svg+xml"),
 }
 

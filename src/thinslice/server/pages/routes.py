@@ -13,6 +13,7 @@ from thinslice.errors import ThinsliceError
 from thinslice.server.pages import files
 from thinslice.server.pages.feedback import FeedbackPage
 from thinslice.server.pages.findings import FindingPages
+from thinslice.server.pages.money import MoneyPage
 from thinslice.server.pages.photos import photo
 from thinslice.server.pages.replay import ReplayPage
 from thinslice.server.pages.share import SharePage
@@ -26,7 +27,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def routes(site: Site) -> list[BaseRoute]:
     """Every page; `/static` holds the style and the few lines of script, which are no secret."""
     start, findings = StartPage(site), FindingPages(site)
-    feedback, share = FeedbackPage(site), SharePage(site)
+    feedback, share, money = FeedbackPage(site), SharePage(site), MoneyPage(site)
 
     async def with_slash(request: Request) -> Response:
         shop = site.engine.shelf(str(request.path_params["shop"])).shop
@@ -43,12 +44,14 @@ def routes(site: Site) -> list[BaseRoute]:
         "plan": findings.plan,
         "evaluate": findings.evaluate,
         "readout": findings.readout,
+        "money": money.show,
         "report": findings.report,
         "feedback": feedback.read,
         "share": share.show,
     }
     forms: dict[str, Handler] = {
         "feedback": feedback.keep,
+        "money": money.ask,
         "share": share.make,
         "audit": findings.look_again,
     }

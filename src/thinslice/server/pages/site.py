@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from thinslice.errors import ThinsliceError
+from thinslice.report.locales import ENGLISH, Marks, marks_of
 from thinslice.report.page import environment as report_environment
 from thinslice.server.access import viewer_of
 from thinslice.server.pages import files, problems, words
@@ -34,12 +35,21 @@ class Site:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.templates = environment()
+        self._templates: dict[Marks, Environment] = {}
 
-    def page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
+    def templates_in(self, locale: str) -> Environment:
+        """The templates, numbers written as the locale does; loaded once for each way."""
+        marks = marks_of(locale)
+        if marks not in self._templates:
+            self._templates[marks] = environment(marks)
+        return self._templates[marks]
+
+    def page(
+        self, request: Request, template: str, locale: str = "en", **values: Any
+    ) -> HTMLResponse:
         """One page of a shop, or of none."""
         values = {**self._house(request), **values}
-        return HTMLResponse(self.templates.get_template(template).render(values))
+        return HTMLResponse(self.templates_in(locale).get_template(template).render(values))
 
     def problem(self, request: Request, error: Exception) -> Response:
         """What went wrong, in plain words and in the style of the other pages."""
@@ -74,6 +84,7 @@ class Site:
             "style": files.address("thinslice.css"),
             "page_style": files.address("pages.css"),
             "script": files.address("pages.js"),
+            "money_script": files.address("money.js"),
         }
 
     def _shop_of(self, request: Request) -> Shop | None:
@@ -84,9 +95,9 @@ class Site:
             return None
 
 
-def environment() -> Environment:
+def environment(marks: Marks = ENGLISH) -> Environment:
     """The templates: those of the pages, and those that they share with the report."""
-    found = report_environment()
+    found = report_environment(marks)
     assert found.loader is not None
     own = PackageLoader("thinslice.server", "templates")
     found.loader = ChoiceLoader([own, found.loader])
