@@ -105,12 +105,16 @@ def environment(marks: Marks = ENGLISH) -> Environment:
     return found
 
 
-def navigation(home: str) -> list[dict[str, str]]:
-    """The seven steps as links; learning has no page of its own, it is told on the first one."""
-    return [
+def navigation(home: str) -> list[dict[str, Any]]:
+    """The seven steps as links; learning has no page of its own, it is told on the first one.
+
+    The last one has two pages: the report on a shop, and the money of a model's predictions.
+    """
+    steps: list[dict[str, Any]] = [
         {"key": page, "label": name, "href": home + (page if page != "learned" else "#learned")}
         for page, _, name in STEPS
     ]
+    return [*steps, {"key": "money", "label": "Money", "href": f"{home}money", "no": False}]
 
 
 def footer(home: str, may_share: bool) -> list[dict[str, str]]:

@@ -79,6 +79,7 @@ def path_of(engine: Engine, shop_id: str) -> dict[str, Any]:
             "text": step.text,
             "command": step.command if not step.done else "",
             "state": "done" if step.done else "next" if i == upcoming else "",
+            "also": _money(shop_id) if page == "report" else None,
             "action": _ACTIONS[page] if page in _ACTIONS and (step.done or page == "shop") else "",
         }
         for i, ((page, question, _), step) in enumerate(zip(STEPS, found, strict=True))
@@ -99,6 +100,11 @@ def all_shops(engine: Engine, shops: Sequence[Shop]) -> dict[str, Any]:
             for shop in shops
         ]
     }
+
+
+def _money(shop_id: str) -> dict[str, str]:
+    label = "What a model's predictions are worth, with your own amounts"
+    return {"href": f"/{shop_id}/money", "label": label}
 
 
 _ACTIONS = {"shop": "Try it as a visitor", "report": "Read the report"}
