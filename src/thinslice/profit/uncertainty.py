@@ -55,13 +55,15 @@ class Sums:
     """The total of some rows' money as a sum of parts, with how far it may be off by luck.
 
     `total` (1 + U,) adds the features of `Priced.features`, `spread` (1 + U, 1 + U) is the
-    covariance of that total over samples of rows (or of clusters of rows), `skew` its skewness.
+    covariance of that total over samples of rows (or of clusters of rows), `skew` its skewness, and
+    `freedom` the degrees of freedom that this variance has (None: one less than the units).
     """
 
     total: NDArray[np.float64]
     spread: NDArray[np.float64]
     skew: float
     units: int
+    freedom: int | None = None
 
     @classmethod
     def of(
@@ -98,17 +100,19 @@ class Sums:
         single = off @ np.array([1.0, *means])
         deviation = float(np.sqrt(np.mean(single**2)))
         skew = float(np.mean(single**3)) / deviation**3 / np.sqrt(units) if deviation else 0.0
-        return cls(total, off.T @ off * correction, skew, units)
+        return cls(total, off.T @ off * correction, skew, units, _freedom(single**2))
 
     def draws(self, cells: list[Cell], *, seed: int = 0, draws: int = DRAWS) -> Draws:
         """Totals over what the sample and the payoffs may be.
 
-        The luck of the sample follows Student's t with the units' degrees of freedom, corrected
-        for skewness (Hall 1992, Cornish and Fisher), evenly spread over its quantiles so that a
+        The luck of the sample follows Student's t with the degrees of freedom of its variance,
+        which a few rows of very unequal money leave small (Satterthwaite 1946), corrected for
+        skewness (Hall 1992, Cornish and Fisher), evenly spread over its quantiles so that a
         known payoff gives the same range whatever the seed.
         """
         rng = np.random.default_rng(seed)
-        luck = _student(max(self.units - 1, 1), draws)
+        freedom = self.units - 1 if self.freedom is None else self.freedom
+        luck = _student(max(freedom, 1), draws)
         bend = np.clip(self.skew * (2 * Z**2 + 1) / (6 * Z**2), -MOST_SKEW, MOST_SKEW)
         luck = rng.permutation(luck + bend * np.minimum(luck**2, 9.0))
         ones = np.ones((draws, 1))
@@ -124,6 +128,16 @@ class Sums:
     ) -> NDArray[np.float64]:
         variance = np.einsum("ij,jk,ik->i", amounts, self.spread, amounts)
         return np.asarray(amounts @ self.total + np.sqrt(np.maximum(variance, 0)) * luck)
+
+
+def _freedom(squares: NDArray[np.float64]) -> int:
+    """Of a variance that is the mean of `squares` (units,): twice its square by its own variance.
+
+    Never more than one less than the units, and at least 4, for the range to have a width.
+    """
+    most = len(squares) - 1
+    own = float(np.sum((squares - squares.mean()) ** 2))
+    return most if not own else int(min(max(2 * float(squares.sum()) ** 2 / own, 4), most))
 
 
 @lru_cache(maxsize=8)
