@@ -223,8 +223,8 @@ class Tracking:
         said = [
             "Realised is what the rows earned by the plan's payoffs; its range is what luck and "
             "guessed payoffs could make of such rows.",
-            "It counts what happened, not what acting caused; leave a few customers alone at "
-            "random to measure that.",
+            "It counts what happened, not what acting caused: whom acting kept counts as one who "
+            "would have stayed. Leave a few alone at random to measure that.",
             f"A {self.by} is realised when 95 of 100 of its labels have arrived. Before that, "
             "early labels are left out: one kind of outcome is often known sooner.",
         ]
