@@ -22,7 +22,7 @@ from thinslice.profit.plan import Plan
 
 TRUE_NAMES = (
     "y_true true truth actual observed outcome target label y class happened real churned churn "
-    "converted conversion bought purchased default defaulted fraud response"
+    "converted conversion bought purchased default defaulted fraud response left leaves"
 ).split()
 SCORE_NAMES = (
     "y_score score y_proba proba probability prob predicted_probability p prediction predicted "
@@ -124,7 +124,13 @@ def judge_table(table: Table, plan: Plan, *, seed: int = 0, **names: str) -> Jud
 def _guess_true(table: Table, taken: set[str]) -> str:
     named = _by_name(table, TRUE_NAMES, taken)
     named = [name for name in named if len(_distinct(table[name], 21)) <= 20]
-    binary = [name for name in table if name not in taken and len(_distinct(table[name], 3)) == 2]
+    binary = [
+        name
+        for name in table
+        if name not in taken
+        and _plain(name) not in SCORE_NAMES
+        and len(_distinct(table[name], 3)) == 2
+    ]
     found = named[:1] or (binary if len(binary) == 1 else [])
     if not found:
         raise InputError(

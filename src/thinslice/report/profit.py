@@ -56,6 +56,15 @@ def baseline_name(name: str) -> str:
     return BASELINES.get(name, name)
 
 
+def simpler(found: Found) -> list[str]:
+    """What needs no model and is not clearly beaten by one that is said to pay."""
+    if not found["verdict"].startswith(("ship", "small win")):
+        return []
+    rivals = found["baselines"].items()
+    simple = [(name, b) for name, b in rivals if name in ("nothing", "all")]
+    return [name for name, b in simple if name != found["baseline"] and b["gain"]["low"] <= 0]
+
+
 def lower_baseline(name: str) -> str:
     """The same within a sentence.
 
@@ -198,6 +207,7 @@ FUNCTIONS = {
     "outcomes": outcomes,
     "payoff_name": payoff_name,
     "positive_name": positive_name,
+    "simpler": simpler,
     "tornado_shape": tornado_shape,
 }
 """Every function of this file by the name that templates use."""

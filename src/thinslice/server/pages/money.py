@@ -141,7 +141,7 @@ def judge(form: MoneyForm, file: bytes, typed: str) -> Judged:
         found.rows = to_csv(table) if file else found.rows
         found.columns = list(table.columns)
         found.read = _read(table, made_up)
-        plan = form.plan()
+        plan = form.plan(found.columns)
         found.judged = judge_predictions(table, plan, **form.columns())
     except FieldError as error:
         found.wrong[error.field] = str(error)

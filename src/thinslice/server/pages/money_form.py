@@ -7,7 +7,7 @@ of columns. Everything stays as it was typed, whatever is wrong with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from thinslice.demo.predictions import EXAMPLE_PLAN
 from thinslice.errors import InputError
 from thinslice.profit import Payoff, Plan, Range
+from thinslice.profit.expressions import Expression
 
 OUTCOMES = ("tp", "fp", "fn", "tn")
 NUMBERS = ("fixed_cost", "must_beat", "per_year", "capacity", "discount")
@@ -75,8 +76,15 @@ class MoneyForm:
         """Which column is what, "" where it shall be guessed."""
         return {name: self.fields[name] for name in COLUMNS}
 
-    def plan(self) -> Plan:
-        """The plan that was typed; `FieldError` names the first field that makes no sense."""
+    def plan(self, columns: Collection[str] | None = None) -> Plan:
+        """The plan that was typed; `FieldError` names the first field that makes no sense.
+
+        What is neither one of the `columns` nor arithmetic is told at its outcome.
+        """
+        for name in OUTCOMES:
+            words = self.fields[f"{name}_by"]
+            if words and columns is not None and words not in columns:
+                _check_arithmetic(name, words)
         payoff = Payoff(
             **{name: self._payoff(name) for name in OUTCOMES}, currency=self._currency()
         )
@@ -141,6 +149,13 @@ class MoneyForm:
         if not (len(text) == 3 and text.isascii() and text.isalpha()):
             raise FieldError("currency", f"a currency is three letters such as EUR, got {text!r}")
         return text.upper()
+
+
+def _check_arithmetic(name: str, words: str) -> None:
+    try:
+        Expression.parse(words)
+    except InputError as error:
+        raise FieldError(name, str(error)) from None
 
 
 def place_of(message: str) -> str:

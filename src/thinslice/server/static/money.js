@@ -63,7 +63,7 @@ function show(found, sentFile) {
     say(place.dataset.wrong, found.wrong[place.dataset.wrong] ?? "");
   }
   const told = Object.entries(found.wrong);
-  complain(told.length ? "This is the last answer that could be given; something has to be corrected first." : "");
+  complain(told.length ? `What you see is the answer from before. To correct: ${told[0][1]}` : "");
   for (const [name, html] of Object.entries(found.parts)) swap(name, html);
   if (found.rows !== null) {
     rows.value = found.rows;

@@ -111,7 +111,7 @@ def _from_memory(data: bytes, skip: Callable[[SkippedRow], None]) -> tuple[pa.Ta
     body = text.split(b"\n", dialect.lines)[-1]
     tables = [table for table, _ in read_delimited(iter([body]), dialect, dialect.columns, skip)]
     kind = f"CSV, {dialect}, {judge_encoding(data[:SAMPLE_BYTES], encoding)}"
-    return pa.concat_tables(tables), kind
+    return _stacked(tables, dialect.columns, None), kind
 
 
 def _one_column(text: bytes) -> Dialect:
