@@ -164,42 +164,49 @@ ITEMS = 60
 APPEAL = np.arange(1, ITEMS + 1) ** -1.0
 MARGIN = np.exp(np.random.default_rng(96).normal(1, 0.7, ITEMS)).round(2)
 LISTS = Payoff.ranking(click=Range(0.02, 0.05, 0.1), purchase="margin")
-SHOWN, POPULAR = 5, list(range(5))
+SHOWN, POPULAR, BUYS = 5, list(range(5)), 0.15
 
 
 def visitors(rng: Rng, n: int) -> tuple[dict[str, list[list[int]]], list[list[int]], Any]:
-    """Visits of n visitors, each with a taste: what was clicked and bought, a list, who it was."""
+    """Visits of n visitors with a taste, three looks each: clicks, purchases, lists, who it was."""
     taste = rng.integers(0, 10, n)
     visits = rng.integers(1, 5, n)
     who = np.repeat(np.arange(n), visits)
-    liked = taste[who]
-    appeal = APPEAL * (1 + 14 * (np.arange(ITEMS) % 10 == liked[:, None]))
-    cumulated = np.cumsum(appeal / appeal.sum(axis=1, keepdims=True), axis=1)
-    drawn = np.stack([(rng.random((len(who), 1)) > cumulated).sum(axis=1) for _ in range(3)], 1)
-    bought = rng.random(drawn.shape) < 0.15
-    clicks = [sorted(set(row)) for row in np.minimum(drawn, ITEMS - 1).tolist()]
+    upto = np.cumsum(appeal_to(taste), axis=1)[:, :-1]
+    looks = np.stack([(rng.random((len(who), 1)) > upto[who]).sum(axis=1) for _ in range(3)], 1)
+    bought = (rng.random(looks.shape) < BUYS).tolist()
+    clicks = [sorted(set(row)) for row in looks.tolist()]
     purchases = [
         sorted({item for item, yes in zip(row, buys, strict=True) if yes})
-        for row, buys in zip(np.minimum(drawn, ITEMS - 1).tolist(), bought.tolist(), strict=True)
+        for row, buys in zip(looks.tolist(), bought, strict=True)
     ]
-    lists = [[kind + 10 * k for k in range(SHOWN)] for kind in liked.tolist()]
-    return {"click": clicks, "purchase": purchases}, lists, who
+    return {"click": clicks, "purchase": purchases}, [shown_to(taste[one]) for one in who], who
 
 
-def _lists_truth() -> tuple[float, float]:
-    """Clicks and margin per visit that the lists hold more than the five best-known items."""
-    happened, lists, _ = visitors(np.random.default_rng(95), 200_000)
-    clicks = margin = 0.0
-    for clicked, bought, shown in zip(happened["click"], happened["purchase"], lists, strict=True):
-        clicks += len(set(clicked) & set(shown)) - len(set(clicked) & set(POPULAR))
-        margin += sum(MARGIN[i] for i in bought if i in shown)
-        margin -= sum(MARGIN[i] for i in bought if i in POPULAR)
-    return clicks / len(lists), margin / len(lists)
+def appeal_to(taste: NDArray[np.int64]) -> Floats:
+    """The chance of every item to be looked at next, by the visitor's taste (n,): (n, ITEMS)."""
+    appeal = APPEAL * (1 + 14 * (np.arange(ITEMS) % 10 == taste[:, None]))
+    return appeal / appeal.sum(axis=1, keepdims=True)
+
+
+def shown_to(taste: int) -> list[int]:
+    return [int(taste) + 10 * k for k in range(SHOWN)]
 
 
 @cache
 def lists_truth() -> tuple[float, float]:
-    return _lists_truth()
+    """Clicks and margin per visit that the lists hold more than the five best-known items.
+
+    Of three looks with chance p each, at least one is at the item with chance 1 - (1 - p)^3.
+    """
+    clicks = margin = 0.0
+    for taste in range(10):
+        chance = appeal_to(np.array([taste]))[0]
+        for lists, sign in ((shown_to(taste), 0.1), (POPULAR, -0.1)):
+            clicks += sign * float((1 - (1 - chance[lists]) ** 3).sum())
+            bought = 1 - (1 - BUYS * chance[lists]) ** 3
+            margin += sign * float((MARGIN[lists] * bought).sum())
+    return clicks, margin
 
 
 def ranking(rng: Rng) -> tuple[float, float, float]:

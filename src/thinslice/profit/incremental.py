@@ -66,7 +66,8 @@ class Incremental(Priced):
 
     def check(self, score: NDArray[Any], cluster: NDArray[np.int64] | None) -> None:
         """Those treated at random have the scores of the others; `InputError` if they have not."""
-        place = np.argsort(np.argsort(score, kind="stable"), kind="stable").astype(np.float64)
+        _, group, count = np.unique(score, return_inverse=True, return_counts=True)
+        place = (np.cumsum(count) - count / 2)[group]
         off = (place - place.mean()) * (self.treated - self.treated.mean())
         sums = Sums.of(off[:, None], [], cluster)
         error = float(np.sqrt(sums.spread[0, 0]))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.errors import InputError
+from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.profit.baselines import ORACLE, Own, Rival, against
 from thinslice.profit.columns import Columns, clusters, missing_column, vector
 from thinslice.profit.evaluation import Evaluation
@@ -107,6 +107,8 @@ def evaluate_lists(
         np.concatenate([items.row for items in per_outcome]),
         np.concatenate([items.item for items in per_outcome]),
     )
+    if not len(events):
+        raise NotEnoughDataError("y_true is empty: nothing happened, so there is nothing to judge")
     outcome = np.repeat(np.arange(len(per_outcome)), [len(items) for items in per_outcome])
     shown = catalogue.read(y_score, "y_score")
     given = None if isinstance(plan.baseline, str) else catalogue.read(plan.baseline, "baseline")
