@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import thinslice
-from thinslice.errors import NotEnoughDataError, StorageError, ThinsliceError
+from thinslice.errors import NotEnoughDataError, StorageError
 from thinslice.models.co_occurrence import count_pairs
+from thinslice.models.current import Current
 from thinslice.models.item_table import ItemTable
 from thinslice.models.item_to_item import ItemToItem, cosine_table
 from thinslice.models.popularity import Popularity, learn_popularity
 from thinslice.models.products import ProductCodes
 from thinslice.models.session_knn import KnnSettings, SessionKnn, learn_session_knn
 from thinslice.models.training import training_sessions
-from thinslice.models.versions import CURRENT, current, read_version, versions, write_version
+from thinslice.models.versions import read_version, write_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,83 +149,13 @@ class Bundle:
         }
 
 
-class CurrentBundle:
-    """The version that CURRENT names, looked at again every `check_seconds`.
+class CurrentBundle(Current[Bundle]):
+    """The bundle that CURRENT names, ready to answer; `current.py` says how it is kept so."""
 
-    A new version is loaded in a thread of its own while the old one answers, and then one
-    reference is replaced. `problem` says why a version named by CURRENT is not the one served.
-    """
-
-    def __init__(self, folder: Path, check_seconds: float = 0.2) -> None:
-        self.folder = Path(folder)
-        self.problem: str | None = None
-        self._check_seconds = check_seconds
-        self._retry_seconds = max(5.0, check_seconds)
-        self._bundle: Bundle | None = None
-        self._refused: tuple[str, float] = ("", 0.0)
-        self._looked_at = 0.0
-        self._loading = threading.Lock()
-
-    def get(self) -> Bundle | None:
-        """The bundle to answer with; None while no version was ever published."""
-        if self._bundle is None:
-            return self.refresh()
-        if time.monotonic() - self._looked_at >= self._check_seconds:
-            self._looked_at = time.monotonic()
-            if self._is_news(self._named()) and not self._loading.locked():
-                threading.Thread(target=self.refresh, name="load-model", daemon=True).start()
-        return self._bundle
-
-    def refresh(self) -> Bundle | None:
-        """Look at CURRENT now, load what it names, and return the bundle to answer with."""
-        with self._loading:
-            version = self._named()
-            if version is not None and self._is_news(version):
-                self._load(version)
-            self._looked_at = time.monotonic()
-            return self._bundle
-
-    def _named(self) -> str | None:
-        """What CURRENT names; None, with the problem told, where it cannot be read."""
-        try:
-            version = current(self.folder)
-        except OSError as error:
-            self.problem = f"{self.folder / CURRENT} cannot be read: {error}"
-            return None
-        if self._bundle is not None and version == self._bundle.version:
-            self.problem = None
-        return version
-
-    def _is_news(self, version: str | None) -> bool:
-        if version is None or (self._bundle is not None and version == self._bundle.version):
-            return False
-        refused, until = self._refused
-        return version != refused or time.monotonic() >= until
-
-    def _load(self, version: str) -> None:
-        try:
-            self._bundle = _ready(self.folder, version)
-            self.problem = None
-        except ThinsliceError as error:
-            self._refused = (version, time.monotonic() + self._retry_seconds)
-            if self._bundle is None:
-                self._bundle = self._newest_intact(before=version)
-            instead = self._bundle.version if self._bundle else "no model"
-            self.problem = f"{error}; until then {instead} is served"
-
-    def _newest_intact(self, before: str) -> Bundle | None:
-        for version in reversed([v for v in versions(self.folder) if v != before]):
-            try:
-                return _ready(self.folder, version)
-            except ThinsliceError:
-                continue
-        return None
-
-
-def _ready(folder: Path, version: str) -> Bundle:
-    bundle = Bundle.load(folder, version)
-    bundle.warm_up()
-    return bundle
+    def load(self, version: str) -> Bundle:
+        bundle = Bundle.load(self.folder, version)
+        bundle.warm_up()
+        return bundle
 
 
 def _part(arrays: dict[str, NDArray[np.generic]], name: str) -> dict[str, NDArray[np.generic]]:
