@@ -7,24 +7,14 @@ expressions are computed where the events lie, and only rows of visitors and sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from thinslice.domain import DAY_US, MICROSECONDS, EventType
-from thinslice.errors import InputError
-from thinslice.outcomes import visits
-from thinslice.outcomes.clicks import attributed, lists_of
-from thinslice.outcomes.exposures import (
-    SHOWN,
-    asked,
-    asked_tables,
-    exposures_of,
-    first_exposures,
-    lists_left_out,
-    variants,
-)
+from thinslice.outcomes import clicks, exposures, visits
+from thinslice.outcomes.ask import Ask, Keyed, asked, asked_tables, over_table, table
 from thinslice.outcomes.kpi import COLUMNS
 from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.orders import BACK, Orders
@@ -43,16 +33,6 @@ HISTORY_US = 30 * DAY_US
 
 REFUND_US = 60 * DAY_US
 """How far after the experiment it is read: an order may come back until then."""
-
-Keyed = Callable[["ir.Table"], "ir.Table"]
-"""Adds session_key to events."""
-
-Expression = Callable[["ir.Table", Keyed], "ir.Table"]
-"""From the events to what is wanted; equal expressions are compiled once."""
-
-Ask = Callable[[Mapping[str, Expression], Mapping[str, "pa.Table"]], Mapping[str, "pa.Table"]]
-"""Computes named expressions over a log, beside which the named tables stand."""
-
 
 Segment = tuple[str, str, str]
 """The kind of a segment, its name, and the variant."""
@@ -104,14 +84,19 @@ def attribute(
     ask = over_table(events) if isinstance(events, pa.Table) else events
     found = ask(
         {
+            "unfit_lists": exposures.unfit_lists,
+            "exposures": exposures.exposures,
+            "who": exposures.who,
+            "actions": exposures.actions,
             "visitors": _Visitors(rules or Rules(), currency),
             "tallies": _Tallies(currency),
-            "reasons": _Reasons(),
+            "reasons": _reasons,
         },
         {
-            PRODUCTS: _facts(products or ProductFacts()),
+            "products": _facts(products or ProductFacts()),
             **asked_tables(experiment, variants, started_us, stopped_us),
         },
+        ("visitors", "tallies", "reasons"),
     )
     cells, segments, who = _summed(found["visitors"])
     (tallies,) = found["tallies"].to_pylist()
@@ -119,50 +104,6 @@ def attribute(
     reasons = {f"lists_{row['why']}": row["n"] for row in found["reasons"].to_pylist()}
     left_out = {name: int(n or 0) for name, n in {**who, **tallies, **reasons}.items()}
     return Attributed(cells, segments, left_out, last_us)
-
-
-def over_table(events: pa.Table) -> Ask:
-    """Computes expressions over a sessionised event table in memory (DuckDB)."""
-    missing = [name for name in (*NEEDED, "session_key") if name not in events.column_names]
-    if missing:
-        raise InputError(
-            f"a readout needs the columns of the event log and session_key; missing: {missing}"
-        )
-
-    def ask(
-        expressions: Mapping[str, Expression], tables: Mapping[str, pa.Table]
-    ) -> Mapping[str, pa.Table]:
-        import duckdb
-
-        log = events.select([*NEEDED, "session_key"])
-        with duckdb.connect() as connection:
-            for name, rows in {"events": log, **tables}.items():
-                connection.register(name, rows)
-            return {
-                name: connection.sql(_compiled(expression, log.schema)).to_arrow_table()
-                for name, expression in expressions.items()
-            }
-
-    return ask
-
-
-@lru_cache(maxsize=64)
-def _compiled(expression: Expression, schema: pa.Schema) -> str:
-    import ibis
-
-    events = ibis.table(ibis.Schema.from_pyarrow(schema), "events")
-    return str(ibis.to_sql(expression(events, lambda some: some), dialect="duckdb"))
-
-
-PRODUCTS = "products"
-NEEDED = (
-    *("message_id", "line", "type", "time_us", "visitor", "session", "product", "quantity"),
-    *("price_minor", "currency", "order_id", "revenue_minor"),
-    *("exposure_id", "experiment", "variant", "properties"),
-)
-"""The columns of the log that are read."""
-
-_DEVICE = r'"device":\s*"(phone|tablet|computer|bot)"'
 
 
 @dataclass(frozen=True)
@@ -190,14 +131,7 @@ class _Visitors:
     currency: str
 
     def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
-        rules = self.rules
-        period = _period(events)
-        exposures = exposures_of(period)
-        who = first_exposures(exposures)
-        actions = _actions(period, keyed, who)
-        during = actions.filter(actions.time_us >= asked().started_us.as_scalar() - DAY_US)
-        sessions = visits.sessions_of(during)
-        bought = Orders(during, events, _products(), self.currency, rules)
+        bought = Orders(events, self.currency, self.rules)
         orders = bought.rows
         ordered = orders.group_by("visitor").aggregate(
             orders=orders.count(),
@@ -205,29 +139,30 @@ class _Visitors:
             revenue=orders.revenue.sum(),
             margin=orders.margin.sum(),
         )
-        joined = who
+        joined = table("who")
         for part in (
-            visits.per_visitor(sessions, rules),
-            visits.busiest_minutes(during),
-            visits.before_the_list(actions),
+            visits.per_visitor(self.rules),
+            visits.entry_pages(),
             ordered,
-            lists_of(during, exposures),
-            attributed(during, exposures, bought, rules),
-            _asked_to_see(period),
+            clicks.lists(),
+            clicks.attributed(bought, self.rules),
+            _asked_to_see(),
         ):
             added = [part[name] for name in part.columns if name != "visitor"]
             joined = joined.left_join(part, "visitor").select(joined, *added)
-        products = _products()
+        products = table("products")
         joined = joined.left_join(products, joined.entry == products.product).select(
             joined, products.category
         )
         robot = (
             (joined.device == "bot")
-            | (joined.per_minute > rules.bot_events_per_minute)
+            | (joined.per_minute > self.rules.bot_events_per_minute)
             | (joined.idle_bot == 1)
         )
+        back = joined.first_us < joined.exposed_us - visits.RUNNING_US
         return joined.select(
-            *("variant", "other", "exposed_us", "device", "visits", "category"),
+            *("variant", "other", "exposed_us", "device", "category"),
+            visits=back.ifelse("returning", "new"),
             bot=robot.coalesce(False).ifelse(1, 0),
             qa=joined.qa.coalesce(0),
             **{name: joined[name].coalesce(0).cast("int64") for name in COLUMNS},
@@ -241,15 +176,13 @@ class _Tallies:
     currency: str
 
     def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
-        period = _period(events)
+        period = exposures.in_period(events)
         shown = period.filter(
-            period.type.isin(list(SHOWN)), period.experiment == asked().experiment.as_scalar()
+            period.type.isin(list(exposures.SHOWN)), period.experiment == asked("experiment")
         )
-        known = shown.variant.isin(variants().variant).coalesce(False)
+        known = shown.variant.isin(table("variants").variant).coalesce(False)
         money = period.filter(period.type == EventType.ORDER_COMPLETED)
-        back = events.filter(
-            events.type.isin(list(BACK)), events.time_us >= asked().started_us.as_scalar()
-        )
+        back = events.filter(events.type.isin(list(BACK)), events.time_us >= asked("started_us"))
         ids = events.filter(
             events.type == EventType.ORDER_COMPLETED, events.order_id.notnull()
         ).select("order_id")
@@ -271,36 +204,16 @@ class _Tallies:
         return wrong.ifelse(1, 0).sum()
 
 
-@dataclass(frozen=True)
-class _Reasons:
+def _reasons(events: ir.Table, keyed: Keyed) -> ir.Table:
     """Lists that were served while the experiment ran and do not count: why, n."""
-
-    def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
-        out = lists_left_out(_period(events))
-        return out.group_by("why").aggregate(n=out.count()).order_by("why")
+    out = table("unfit_lists")
+    return out.group_by("why").aggregate(n=out.count()).order_by("why")
 
 
-def _period(events: ir.Table) -> ir.Table:
-    return events.filter(events.time_us < asked().stopped_us.as_scalar())
-
-
-def _actions(period: ir.Table, keyed: Keyed, who: ir.Table) -> ir.Table:
-    """The events of exposed visitors with session_key, exposed_us and device."""
-    own = period.inner_join(who.select("visitor", "exposed_us"), "visitor")
-    device = own.properties.re_extract(_DEVICE, 1).nullif("")
-    return keyed(own.mutate(device=device).drop("properties"))
-
-
-def _asked_to_see(period: ir.Table) -> ir.Table:
+def _asked_to_see() -> ir.Table:
     """Visitors who asked for a variant by name: they knew what they would see."""
-    out = lists_left_out(period)
+    out = table("unfit_lists")
     return out.filter(out.why == "qa").select("visitor", qa=1).distinct()
-
-
-def _products() -> ir.Table:
-    import ibis
-
-    return ibis.table({"product": "string", "category": "string", "cost_minor": "int64"}, PRODUCTS)
 
 
 def _facts(products: ProductFacts) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinslice.domain import DAY_US, EventType
+from thinslice.outcomes.ask import table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from thinslice.outcomes.rules import Rules
 
 
-def lists_of(events: ir.Table, exposures: ir.Table) -> ir.Table:
+def lists() -> ir.Table:
     """Per visitor `lists`, how many were shown, and `clicked_lists`, with at least one click.
 
-    A click belongs to the list whose exposure id it carries, whoever made it.
+    A click belongs to the list whose exposure id it carries.
     """
-    clicks = events.filter(
-        events.type == EventType.RECOMMENDATION_CLICKED, events.exposure_id.notnull()
+    actions, exposures = table("actions"), table("exposures")
+    clicks = actions.filter(
+        actions.type == EventType.RECOMMENDATION_CLICKED, actions.exposure_id.notnull()
     )
     clicked = clicks.select(list_id=clicks.exposure_id, clicked=1).distinct()
     shown = exposures.select("visitor", "list_id").distinct()
@@ -29,19 +31,19 @@ def lists_of(events: ir.Table, exposures: ir.Table) -> ir.Table:
     )
 
 
-def attributed(actions: ir.Table, exposures: ir.Table, bought: Orders, rules: Rules) -> ir.Table:
+def attributed(bought: Orders, rules: Rules) -> ir.Table:
     """Per visitor `attributed_orders` and `attributed_revenue`, net of refunds and of tax.
 
     Each product of an order goes to the last click of the same visitor on it, in any list, at
-    most `attribution_days` before the order. It counts when that list is one of `exposures`. An
+    most `attribution_days` before the order. It counts when that list is one of the experiment. An
     order all of whose products count does so with all of its revenue; else with the prices of
     those that do, at most its revenue.
     """
     import ibis
 
-    orders, pieces = bought.rows, bought.pieces
+    orders, pieces, exposures = bought.rows, bought.pieces, table("exposures")
     sold = pieces.filter(pieces.kept > 0).semi_join(orders, "order")
-    credited = _last_clicks(actions, sold, rules).semi_join(
+    credited = _last_clicks(sold, rules).semi_join(
         exposures.select("visitor", exposure_id=exposures.list_id).distinct(),
         ["visitor", "exposure_id"],
     )
@@ -64,9 +66,10 @@ def attributed(actions: ir.Table, exposures: ir.Table, bought: Orders, rules: Ru
     )
 
 
-def _last_clicks(actions: ir.Table, sold: ir.Table, rules: Rules) -> ir.Table:
+def _last_clicks(sold: ir.Table, rules: Rules) -> ir.Table:
     import ibis
 
+    actions = table("actions")
     clicks = actions.filter(
         actions.type == EventType.RECOMMENDATION_CLICKED,
         actions.exposure_id.notnull(),

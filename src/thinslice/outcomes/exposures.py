@@ -2,80 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thinslice.domain import EventType
+from thinslice.domain import DAY_US, EventType
+from thinslice.outcomes.ask import Keyed, asked, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pyarrow as pa
 
 SHOWN = (EventType.RECOMMENDATION_SERVED, EventType.RECOMMENDATION_VIEWED)
 _LEFT_OUT = r'"left_out":\s*"([a-z_]+)"'
+_DEVICE = r'"device":\s*"(phone|tablet|computer|bot)"'
+_MINUTE_US = 60_000_000
 
 
-ASKED, VARIANTS = "asked", "variants"
-"""The tables that say which experiment is meant: one row, and one row per variant."""
-
-
-def asked() -> ir.Table:
-    """One row: the experiment, how it is written in properties, and its period."""
-    import ibis
-
-    columns = {"experiment": "string", "written": "string"}
-    return ibis.table({**columns, "started_us": "int64", "stopped_us": "int64"}, ASKED)
-
-
-def asked_tables(
-    experiment: str, variants: Sequence[str], started_us: int, stopped_us: int | None
-) -> dict[str, pa.Table]:
-    """The tables that `asked` and `variants` stand for."""
-    import pyarrow as pa
-
-    one = {
-        "experiment": [experiment],
-        "written": [f'"experiment":{json.dumps(experiment)}'],
-        "started_us": [started_us],
-        "stopped_us": [2**62 if stopped_us is None else stopped_us],
-    }
-    return {ASKED: pa.table(one), VARIANTS: pa.table({"variant": pa.array(variants, pa.string())})}
-
-
-def variants() -> ir.Table:
-    """The names of the experiment's variants."""
-    import ibis
-
-    return ibis.table({"variant": "string"}, VARIANTS)
-
-
-def exposures_of(events: ir.Table) -> ir.Table:
-    """Lists of the experiment that were served to or seen by a visitor with an id, and count.
-
-    A list counts when the service found that every variant had something of its own to show for
-    the request, whichever the visitor is in: one rule for both sides, so that who is counted does
-    not depend on the variant.
-    """
-    shown = events.filter(
-        events.type.isin(list(SHOWN)),
-        events.experiment == asked().experiment.as_scalar(),
-        events.variant.isin(variants().variant),
-        events.visitor != "",
-    )
-    lists = shown.select(
-        "visitor", "variant", "time_us", list_id=shown.exposure_id.coalesce(shown.message_id)
-    )
-    return lists.anti_join(lists_left_out(events), "list_id")
-
-
-def lists_left_out(events: ir.Table) -> ir.Table:
+def unfit_lists(events: ir.Table, keyed: Keyed) -> ir.Table:
     """Lists that were served while the experiment ran and do not count: visitor, list_id, why."""
-    served = events.filter(
+    served = in_period(events).filter(
         events.type == EventType.RECOMMENDATION_SERVED,
         events.experiment.isnull(),
         events.properties.contains('"left_out"'),
-        events.properties.contains(asked().written.as_scalar()),
+        events.properties.contains(asked("written")),
     )
     return served.select(
         "visitor",
@@ -84,10 +31,64 @@ def lists_left_out(events: ir.Table) -> ir.Table:
     )
 
 
-def first_exposures(exposures: ir.Table) -> ir.Table:
-    """Per visitor the first exposure; `variant` and `other` differ for who saw two variants."""
-    return exposures.group_by("visitor").aggregate(
-        variant=exposures.variant.min(),
-        other=exposures.variant.max(),
-        exposed_us=exposures.time_us.min(),
+def exposures(events: ir.Table, keyed: Keyed) -> ir.Table:
+    """Lists of the experiment that were served to or seen by a visitor with an id, and count.
+
+    A list counts when the service found that every variant had something of its own to show for
+    the request, whichever the visitor is in: one rule for both sides, so that who is counted does
+    not depend on the variant.
+    """
+    shown = in_period(events).filter(
+        events.type.isin(list(SHOWN)),
+        events.experiment == asked("experiment"),
+        events.variant.isin(table("variants").variant),
+        events.visitor != "",
     )
+    lists = shown.select(
+        "visitor", "variant", "time_us", list_id=shown.exposure_id.coalesce(shown.message_id)
+    )
+    return lists.anti_join(table("unfit_lists"), "list_id")
+
+
+def who(events: ir.Table, keyed: Keyed) -> ir.Table:
+    """One row per exposed visitor: what they were shown first, and what their events say of them.
+
+    variant, other  the same, except for who saw two
+    exposed_us      the first exposure
+    device          phone, tablet, computer or bot; null where no event says
+    first_us        the first event in the log
+    per_minute      the most messages in one minute of the clock
+    """
+    lists = table("exposures")
+    first = lists.group_by("visitor").aggregate(
+        variant=lists.variant.min(), other=lists.variant.max(), exposed_us=lists.time_us.min()
+    )
+    own = in_period(events).filter(events.line == 0).semi_join(first, "visitor")
+    minutes = own.group_by("visitor", minute=own.time_us - own.time_us % _MINUTE_US).aggregate(
+        first_us=own.time_us.min(),
+        device=own.properties.re_extract(_DEVICE, 1).nullif("").max(),
+        messages=own.count(),
+    )
+    known = minutes.group_by("visitor").aggregate(
+        device=minutes.device.max(),
+        first_us=minutes.first_us.min(),
+        per_minute=minutes.messages.max(),
+    )
+    return first.inner_join(known, "visitor")
+
+
+def actions(events: ir.Table, keyed: Keyed) -> ir.Table:
+    """What exposed visitors did themselves, with session_key and exposed_us.
+
+    It begins a day before the experiment, so that sessions which were running then are whole.
+    """
+    during = in_period(events).filter(events.time_us >= asked("started_us") - DAY_US)
+    own = during.inner_join(table("who").select("visitor", "exposed_us"), "visitor")
+    sessionised = keyed(own.drop("properties", "experiment", "variant"))
+    done = sessionised.filter(sessionised.type.notin(list(SHOWN)))
+    return done.select(*table("actions").columns)
+
+
+def in_period(events: ir.Table) -> ir.Table:
+    """The events before the experiment was stopped."""
+    return events.filter(events.time_us < asked("stopped_us"))

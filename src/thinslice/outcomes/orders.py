@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinslice.domain import EventType
+from thinslice.outcomes.ask import table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,24 +32,14 @@ class Orders:
     whole: visitor, order, session_key, revenue and margin, in minor units and without tax.
     `pieces`: one per order and product: visitor, order, time_us, product, how many pieces are
     `kept`, and their `value` in minor units, with tax.
-
-    `actions` are the events of exposed visitors with exposed_us and session_key, `events` those of
-    everybody; `products` has product and cost_minor.
     """
 
-    def __init__(
-        self,
-        actions: ir.Table,
-        events: ir.Table,
-        products: ir.Table,
-        currency: str,
-        rules: Rules,
-    ) -> None:
-        lines = _lines(actions)
+    def __init__(self, events: ir.Table, currency: str, rules: Rules) -> None:
+        lines = _lines()
         refunds = _Refunds(events, currency)
         once = _first_messages(lines, currency)
         self.pieces = _pieces_left(lines, once, refunds)
-        self.rows = _priced(_kept(once, _goods(self.pieces, products), refunds), rules)
+        self.rows = _priced(_kept(once, _goods(self.pieces), refunds), rules)
 
 
 def _kept(once: ir.Table, goods: ir.Table, refunds: _Refunds) -> ir.Table:
@@ -76,8 +67,9 @@ def _priced(kept: ir.Table, rules: Rules) -> ir.Table:
     return kept.select("visitor", "order", "session_key", "revenue", margin=margin)
 
 
-def _lines(actions: ir.Table) -> ir.Table:
+def _lines() -> ir.Table:
     """The lines of orders with `order`, `pieces` and `total`; impossible amounts are null."""
+    actions = table("actions")
     sold = actions.filter(actions.type == EventType.ORDER_COMPLETED)
     return sold.select(
         *("visitor", "message_id", "line", "time_us", "exposed_us", "session_key", "product"),
@@ -187,12 +179,12 @@ def _first_messages(lines: ir.Table, currency: str) -> ir.Table:
     return numbered.filter(numbered.nth == 0).drop("nth")
 
 
-def _goods(pieces: ir.Table, products: ir.Table) -> ir.Table:
+def _goods(pieces: ir.Table) -> ir.Table:
     """Per order: what its kept pieces cost, how many products have no known cost, what came back.
 
     An order none of whose lines names a product has no row.
     """
-    costs = products.select("product", "cost_minor")
+    costs = table("products").select("product", "cost_minor")
     joined = pieces.left_join(costs, "product").select(pieces, costs.cost_minor)
     return joined.group_by("order").aggregate(
         cost=(_amount(joined.cost_minor) * joined.kept).sum().coalesce(0).cast("int64"),

@@ -14,8 +14,9 @@ from thinslice.domain import (
     minor_digits,
 )
 from thinslice.errors import InputError
+from thinslice.outcomes.ask import Ask
 from thinslice.outcomes.assignment import check_weights
-from thinslice.outcomes.attribution import Ask, Cell, attribute
+from thinslice.outcomes.attribution import Cell, attribute
 from thinslice.outcomes.comparison import Row, compare_all, percent
 from thinslice.outcomes.decision import Decision, decide, refuse, several
 from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
@@ -34,6 +35,8 @@ LOOK_ONCE = (
     "first good one finds differences that are not there."
 )
 MANY_IN_TWO = 0.01
+TUNED_FOR = 10_000.0
+"""The visitors at which ranges that hold at every look are narrowest."""
 NOT_A_WEEK = "It covers less than a week, and shoppers differ by weekday."
 
 
@@ -184,7 +187,7 @@ def read_out(
     """Compare the treatment with the control on what the plan asked for.
 
     `events` has the columns of `domain.Event` and `session_key`, or computes expressions over such
-    (`attribution.Ask`). Visitors count from their first
+    (`ask.Ask`). Visitors count from their first
     exposure on, in the variant they saw; who saw two is left out. `plan` has the plan's terms:
     kpi, and guardrails, which maps KPIs to how much worse each may be (or one, as guardrail and
     max_worse). `treatment` is the second variant if not given.
@@ -211,9 +214,11 @@ def read_out(
     moments = _per_variant(found.cells, names)
     control, treated = (moments[name] for name in pair)
     money_unit = 10.0 ** -minor_digits(currency)
-    rows = compare_all(metrics, control, treated, money_unit=money_unit)
+    looks = TUNED_FOR if experiment.sequential else None
+    rows = compare_all(metrics, control, treated, tuned_for=looks, money_unit=money_unit)
     visitors = [moments[name].n for name in names]
-    split = sample_ratio(visitors, [variant.weight for variant in experiment.variants])
+    weights = [variant.weight for variant in experiment.variants]
+    split = sample_ratio(visitors, weights, sequential=experiment.sequential)
     decision = refuse(names, visitors, split, rows) or decide(rows, pair[1], control.n + treated.n)
     if treatment is None and len(names) > 2 and decision.verdict:
         decision = several(names)
@@ -228,7 +233,7 @@ def read_out(
         moments,
         rows,
         split,
-        {metric.name: daily(days, names, pair, metric, money_unit) for metric in metrics},
+        {metric.name: daily(days, names, pair, metric, money_unit, looks) for metric in metrics},
         segments_of(found.segments, pair, _for_segments(metrics), money_unit),
         found.left_out,
         rules,
@@ -321,7 +326,7 @@ def _notes(
             f"{in_two:,} visitors saw two variants and were left out, which is too many: look for "
             "visitor ids that are shared or weights that were changed on the way."
         )
-    if experiment.stopped_us is None:
+    if experiment.stopped_us is None and not experiment.sequential:
         notes.append(LOOK_ONCE)
     if end_us is not None and end_us - experiment.started_us < 7 * DAY_US:
         notes.append(NOT_A_WEEK)

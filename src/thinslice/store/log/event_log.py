@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,6 +44,8 @@ Progress = Callable[[int, int | None], None]
 Expression = Callable[["ibis.Table", Callable[["ibis.Table"], "ibis.Table"]], "ibis.Table"]
 """From the events, and what adds `session_key` to them, to what is wanted of them. Hashable: equal
 ones are compiled once."""
+
+_T = TypeVar("_T")
 
 _ADOPT_MEMORY = "700MB"
 _ADOPT_LINES = 500_000
@@ -86,8 +88,7 @@ class EventLog:
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
     ) -> pa.Table:
         """The shop's events with since_us <= time_us < until_us, each once, by time and id."""
-        found = self._answers(shop, since_us, until_us, {"events": _SELECT})
-        return found["events"].cast(EVENT_SCHEMA)
+        return self._answer(shop, since_us, until_us, _SELECT).cast(EVENT_SCHEMA)
 
     def sessions(
         self, shop: str, *, since_us: int | None = None, until_us: int | None = None
@@ -117,19 +118,29 @@ class EventLog:
     def ask(
         self,
         shop: str,
-        expressions: Mapping[str, Expression],
+        steps: Mapping[str, Expression],
         tables: Mapping[str, pa.Table],
+        wanted: Sequence[str],
         *,
         since_us: int | None = None,
         until_us: int | None = None,
     ) -> dict[str, pa.Table]:
         """What Ibis expressions make of the events of a period, computed where these lie.
 
-        Only the columns that an expression uses are read. Each is given the events, and a function
-        that adds `session_key` to some of them; `tables` stand beside the events by their names.
+        Each step is given the events, and a function that adds `session_key` to some of them; it
+        may use the `tables` and the steps before it by their names. Only the columns that are used
+        are read, and only the steps that are `wanted` come back.
         """
-        queries = {name: _compiled(e, self._gap_us) for name, e in expressions.items()}
-        return self._answers(shop, since_us, until_us, queries, tables)
+        queries = {name: _compiled(step, self._gap_us) for name, step in steps.items()}
+
+        def answer(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
+            for name, table in tables.items():
+                con.register(name, table)
+            for name, query in queries.items():
+                con.sql(query).to_table(name)
+            return {name: con.table(name).to_arrow_table() for name in wanted}
+
+        return self._with_events(shop, since_us, until_us, answer)
 
     def running_session(self, shop: str, *, visitor: str = "", session: str = "") -> list[Event]:
         """The recent events of one visitor or session, oldest first; empty when unknown."""
@@ -179,23 +190,22 @@ class EventLog:
             max_minutes=self._settings.hot_max_minutes,
         )
 
-    def _answers(
+    def _with_events(
         self,
         shop: str,
         since_us: int | None,
         until_us: int | None,
-        queries: Mapping[str, str],
-        tables: Mapping[str, pa.Table] | None = None,
-    ) -> dict[str, pa.Table]:
-        """What DuckDB answers to queries of `events`: the lines of the period, each once.
+        answer: Callable[[duckdb.DuckDBPyConnection], _T],
+    ) -> _T:
+        """What `answer` makes of a connection with a view `events`: the period, each line once.
 
         The hot files are read before the segments are listed, and the hot lines are compared with
         just those segments, so that sealing at the same time neither hides nor doubles a line. A
-        segment that was merged and deleted before it was read sends the queries back to the start.
+        segment that was merged and deleted before it was read sends all back to the start.
         """
         import duckdb
 
-        def ask() -> dict[str, pa.Table]:
+        def ask() -> _T:
             hot = rows_to_table(unsealed_rows(self._directory.hot, shop, since_us, until_us))
             segments = Segments(self._directory.events, shop).files()
             files = [str(file) for file in overlapping(segments, since_us, until_us)]
@@ -204,17 +214,23 @@ class EventLog:
                 self._directory.scratch() as spill,
                 duckdb.connect(config={"temp_directory": str(spill)}) as con,
             ):
-                for name, table in {**(tables or {}), "hot": without_known(hot, segments)}.items():
-                    con.register(name, table)
+                con.register("hot", without_known(hot, segments))
                 if files:
                     con.read_parquet(files).create_view("segments")
                 else:
                     con.register("segments", EVENT_SCHEMA.empty_table())
                 lines = con.sql(_LINES).filter(_between(*_bounds(since_us, until_us)))
                 lines.create_view("events")
-                return {name: con.sql(query).to_arrow_table() for name, query in queries.items()}
+                return answer(con)
 
         return again_if_moved(ask)
+
+    def _answer(
+        self, shop: str, since_us: int | None, until_us: int | None, query: str
+    ) -> pa.Table:
+        return self._with_events(
+            shop, since_us, until_us, lambda con: con.sql(query).to_arrow_table()
+        )
 
     def _computed(
         self,
@@ -228,7 +244,7 @@ class EventLog:
 
         events = ibis.table(ibis.Schema.from_pyarrow(EVENT_SCHEMA), name="events")
         query = str(ibis.to_sql(expression(events), dialect="duckdb"))
-        return self._answers(shop, since_us, until_us, {"": query})[""]
+        return self._answer(shop, since_us, until_us, query)
 
 
 @lru_cache(maxsize=64)
