@@ -288,7 +288,20 @@ def test_the_tornado_has_the_widest_bar_first_and_the_ends_of_each_range():
 def test_the_expected_maximum_is_higher_than_the_headline():
     y, score, clv = sample(300)
     found = evaluate(y, score, Plan(PAYOFF), data={"clv": clv})
-    assert found.expected_maximum(500).likely > found.profit.likely
+    best = found.expected_maximum(500)
+    assert best.low < best.likely < best.high
+    assert best.likely > found.profit.likely
+    assert "every sample of rows, with the outcomes known" in best.assumes
+
+
+def test_a_guessed_payoff_widens_the_expected_maximum():
+    y, score, _ = sample(300)
+    known, guessed = (
+        evaluate(y, score, Plan(Payoff(tp=tp, fp=-5), threshold=0.3)).expected_maximum(1000)
+        for tp in (20, Range(5, 20, 35))
+    )
+    assert guessed.high - guessed.low > 1.2 * (known.high - known.low)
+    assert guessed.mean == pytest.approx(known.mean, rel=0.1)
 
 
 def test_everything_is_plain_json():

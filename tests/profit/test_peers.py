@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from empulse.metrics import CostMatrix, MaxProfit, Metric
+import scipy.stats
+from empulse.metrics import CostMatrix, MaxProfit, Metric, empc_score
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, roc_curve
 from sklearn.model_selection import cross_val_predict, cross_validate
@@ -66,3 +67,15 @@ def test_folds_of_different_size_are_no_trap_for_money():
     decided = cross_val_predict(LogisticRegression(), x, y, cv=5)
     total = evaluate(y, y_pred=decided, plan=Plan(payoff)).profit.total
     assert scores["test_score"].mean() * 401 == pytest.approx(total, rel=0.02)
+
+
+def test_the_expected_maximum_over_payoffs_alone_is_the_empc_of_empulse():
+    # An offer costs 10 and its contact 1, and a churner of 200 accepts it with a chance that is
+    # Beta(6, 14): a hit brings 190 of that chance less 1 (Verbraken, Verbeke and Baesens 2013).
+    y, score, _ = sample()
+    payoff = Payoff(tp=scipy.stats.beta(6, 14, loc=-1, scale=190), fp=-11)
+    found = evaluate(y, score, Plan(payoff)).expected_maximum(20_000, resample=False)
+    peer = empc_score(y, score, clv=200, alpha=6, beta=14, contact_cost=1, incentive_cost=10)
+    assert found.mean / len(y) == pytest.approx(peer, rel=0.005)
+    assert "every set of payoffs" in found.assumes
+    assert "sample of rows" not in found.assumes
