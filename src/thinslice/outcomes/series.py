@@ -55,14 +55,19 @@ def daily(
     pair: tuple[str, str],
     metric: Metric,
     money_unit: float,
+    tuned_for: float | None = None,
 ) -> tuple[Day, ...]:
-    """One KPI's course: each day's line has everyone who had joined by then."""
+    """One KPI's course: each day's line has everyone who had joined by then.
+
+    `tuned_for` makes ranges that hold on all days together (`sequential.py`).
+    """
     found = []
     so_far = {name: Moments.zero(COLUMNS) for name in pair}
     for day, moments in days.items():
         for name in pair:
             so_far[name] += moments.get(name, Moments.zero(COLUMNS))
-        row = compare(metric, so_far[pair[0]], so_far[pair[1]], money_unit=money_unit)
+        arms = so_far[pair[0]], so_far[pair[1]]
+        row = compare(metric, *arms, tuned_for=tuned_for, money_unit=money_unit)
         visitors = tuple(moments[name].n if name in moments else 0 for name in names)
         found.append(Day(day, visitors, row.control, row.treatment, row.absolute))
     return tuple(found)

@@ -20,11 +20,26 @@ def change_tone(row: Row) -> str:
 
 
 def change_limit(row: Row) -> float | None:
-    """Where the dashed line of a guarded KPI stands, as a relative change."""
+    """The change at which a guarded KPI is worse by more than allowed."""
     if not row["is_guardrail"]:
         return None
     allowed = float(row["max_worse"])
     return allowed if row["better"] == "lower" else -allowed
+
+
+def toward_better(row: Row) -> dict[str, float | None]:
+    """The ends of a change as they are drawn, better always on the right, and the limit.
+
+    >>> fewer = {"low": -0.2, "estimate": -0.1, "high": 0.05}
+    >>> row = {"better": "lower", "is_guardrail": True, "max_worse": 0.02, "relative": fewer}
+    >>> toward_better(row)
+    {'low': -0.05, 'estimate': 0.1, 'high': 0.2, 'limit': -0.02}
+    """
+    low, estimate, high = (row["relative"][end] for end in ("low", "estimate", "high"))
+    limit = None if change_limit(row) is None else -float(row["max_worse"])
+    if row["better"] == "lower":
+        low, estimate, high = (None if end is None else -end for end in (high, estimate, low))
+    return {"low": low, "estimate": estimate, "high": high, "limit": limit}
 
 
 def change_span(rows: Sequence[Row]) -> float:
@@ -62,12 +77,17 @@ def change_words(row: Row) -> str:
     return f"{row['label']}: {change_range(row)}, likely {likely}{limit}"
 
 
-def settling(readout: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The deciding KPI's difference as days went by; None below two days with a range."""
-    deciding = next(row for row in readout["rows"] if row["is_deciding"])
+def settling(readout: Mapping[str, Any], row: Row | None = None) -> dict[str, Any] | None:
+    """A KPI's difference as days went by, the deciding one's unless stated.
+
+    None below two days with a range.
+    """
+    deciding = row or next(row for row in readout["rows"] if row["is_deciding"])
+    courses = readout.get("daily_by_kpi", {})
+    course = courses.get(deciding["kpi"], readout["daily"] if row is None else [])
     days = [
         {"day": day(d["date"]), "visitors": sum(d["visitors"].values()), **d["absolute"]}
-        for d in readout["daily"]
+        for d in course
         if None not in (d["absolute"]["low"], d["absolute"]["high"])
     ]
     if len(days) < 2:
@@ -85,6 +105,7 @@ def settling(readout: Mapping[str, Any]) -> dict[str, Any] | None:
     last = days[-1]
     return {
         "days": days,
+        "kpi": deciding["label"],
         "bottom": bottom,
         "top": top,
         "low_text": words(bottom),
@@ -93,6 +114,20 @@ def settling(readout: Mapping[str, Any]) -> dict[str, Any] | None:
         "label": f"{deciding['label']}, difference of the two groups: on the last day "
         f"{words(last['low'])} to {words(last['high'])}, likely {words(last['estimate'])}",
     }
+
+
+def beside(readout: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What past visits said about the lists of the groups, in the groups' order; may be empty."""
+    evaluation = readout.get("offline")
+    if not evaluation:
+        return []
+    label = f"HitRate@{evaluation['n']}"
+    rates = {row["name"]: row["metrics"][label] for row in evaluation["rows"]}
+    return [
+        {"name": v["name"], "n": evaluation["n"], **rates[v["policy"]]}
+        for v in readout["variants"]
+        if v["policy"] in rates
+    ]
 
 
 def hit_bars(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -156,6 +191,8 @@ FUNCTIONS = {
     "hit_bars": hit_bars,
     "change_tone": change_tone,
     "change_limit": change_limit,
+    "toward_better": toward_better,
+    "beside": beside,
     "change_span": change_span,
     "change_range": change_range,
     "change_words": change_words,

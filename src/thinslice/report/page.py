@@ -29,7 +29,8 @@ class Result(Protocol):
 def page(found: Mapping[str, Any] | Result, locale: str = "en") -> str:
     """One self-contained page.
 
-    From a model's evaluation (or its `to_dict()`): what it is worth, on one sheet. From what
+    From a model's evaluation (or its `to_dict()`): what it is worth, on one sheet. From an
+    experiment's `Trial` or `Readout`: what it says. From what
     `Engine.findings` knows: the report on a shop, in which missing parts say what is next. Numbers
     are written as the `locale` does, such as "de" or "fr-CA".
     """
@@ -37,8 +38,17 @@ def page(found: Mapping[str, Any] | Result, locale: str = "en") -> str:
     templates = environment(marks_of(locale))
     if profit.is_evaluation(values):
         return templates.get_template("profit_page.html").render(e=values, style=Markup(style()))
+    if is_experiment(values):
+        return templates.get_template("experiment_page.html").render(
+            r=values, style=Markup(style())
+        )
     template = templates.get_template("one_page.html")
     return template.render(**context(values), style=Markup(style()))
+
+
+def is_experiment(values: Mapping[str, Any]) -> bool:
+    """Whether these are the values of one experiment: a `Trial` or a `Readout`."""
+    return "srm" in values and "rows" in values
 
 
 def context(findings: Mapping[str, Any]) -> dict[str, Any]:

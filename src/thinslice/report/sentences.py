@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from thinslice.domain import INCUMBENT
+from thinslice.domain import INCUMBENT, two_significant
 from thinslice.report.drawing import hit_bars
+from thinslice.report.numbers import brief_percent, count, day, plural
 
 
 def audit_headline(audit: Mapping[str, Any]) -> str:
@@ -36,5 +37,79 @@ def hit_sentence(evaluation: Mapping[str, Any]) -> str:
     return f"{said}; for “{other['name']}” it is {other['text']}." if other else f"{said}."
 
 
-FUNCTIONS = {"audit_headline": audit_headline, "hit_sentence": hit_sentence}
+_LEFT_OUT = {
+    "visitors_in_two_variants": "visitors who were shown lists of both groups",
+    "exposures_without_visitor": "lists shown to visitors without an id",
+    "exposures_of_unknown_variant": "lists of a group that the experiment does not have",
+    "order_lines_in_another_currency": "lines of orders in another currency",
+}
+
+
+def left_out(reason: str) -> str:
+    """Who was left out and why, in words; a reason that has none of its own reads as its name.
+
+    >>> left_out("visitors_in_two_variants"), left_out("bots")
+    ('visitors who were shown lists of both groups', 'bots')
+    """
+    return _LEFT_OUT.get(reason, reason.replace("_", " "))
+
+
+def changed(change: Mapping[str, Any]) -> str:
+    """What was done to an experiment, as a line of its history.
+
+    >>> changed({"what": "ramped", "traffic": 0.5}), changed({"what": "killed", "traffic": None})
+    ('Opened to 50% of the visitors', 'Killed: everyone back to the list of before')
+    """
+    share = change["traffic"]
+    of_visitors = "" if share is None else f"{brief_percent(share)} of the visitors"
+    words = {
+        "started": f"Started with {of_visitors}" if of_visitors else "Started",
+        "ramped": f"Opened to {of_visitors}",
+        "paused": "Paused: everyone sees the list of before",
+        "stopped": "Stopped",
+        "killed": "Killed: everyone back to the list of before",
+        "switched": "Changed what everyone sees",
+        "learned": "Wrote down what was learned",
+        "noticed": "Something broke",
+    }
+    return words.get(str(change["what"]), str(change["what"]))
+
+
+def known_when(outlook: Mapping[str, Any], zone: str = "UTC") -> str:
+    """When an experiment that runs will be known, with what that rests on.
+
+    >>> known_when({"visitors": 0, "per_day": 0.0, "needed": None, "known_us": None, "basis": ""})
+    'No visitor has joined yet, so nobody can say when it will be known.'
+    """
+    if not outlook["visitors"]:
+        return "No visitor has joined yet, so nobody can say when it will be known."
+    joined = f"{plural(outlook['visitors'], 'visitor')} joined so far"
+    pace = f", about {count(max(1, outlook['per_day']))} a day" if outlook["per_day"] else ""
+    if outlook["needed"] is None:
+        return f"{joined}{pace}; it cannot be said yet how many are needed."
+    needed = int(two_significant(outlook["needed"]))
+    why = (
+        "to settle the difference that it looks like now"
+        if outlook["basis"] == "looks"
+        else f"to find a change of {brief_percent(outlook['worth_finding'])}"
+    )
+    if not outlook["needed"]:
+        return f"{joined}{pace}: enough {why}, if there is one."
+    when = (
+        f", which is around {day(outlook['known_us'], zone)}"
+        if outlook["known_us"]
+        else ", which at this pace is more than three years"
+        if outlook["per_day"]
+        else ""
+    )
+    return f"{joined}{pace}; it takes about {count(needed)} more {why}{when}."
+
+
+FUNCTIONS = {
+    "audit_headline": audit_headline,
+    "hit_sentence": hit_sentence,
+    "left_out": left_out,
+    "changed": changed,
+    "known_when": known_when,
+}
 """Every function of this file by the name that templates use."""

@@ -35,6 +35,7 @@ PAGES = {
     "plan": "What would count as success?",
     "evaluate": "Would it have worked?",
     "readout": "Did it work?",
+    "experiments": "What was tried",
     "report": "What is it worth?",
     "money": "What are predictions worth?",
     "feedback": "What people said",

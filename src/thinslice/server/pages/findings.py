@@ -34,7 +34,19 @@ class FindingPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._findings = Kept(site.engine.findings)
+        self._done: dict[str, tuple[tuple[str, int], ...]] = {}
         self._audits = Kept(lambda shop: site.engine.audit_shop(shop).to_dict())
+
+    async def found(self, shop: str) -> Findings:
+        """All that is known about a shop, anew when anything was done to its experiments.
+
+        Whichever worker did it: the control file is asked each time.
+        """
+        known = await asyncio.to_thread(self._site.engine.control.experiments, shop)
+        done = tuple((e.id, len(e.changes)) for e in known)
+        again = self._done.get(shop) != done
+        self._done[shop] = done
+        return await self._findings.get(shop, again)
 
     async def audit(self, request: Request) -> Response:
         """Do we have the data? The first reader has it looked at; then the answer is kept."""
@@ -71,7 +83,7 @@ class FindingPages:
 
     async def readout(self, request: Request) -> Response:
         """Did it work? One experiment, or all of them."""
-        findings = await self._findings.get(_shop(request))
+        findings = await self.found(_shop(request))
         asked = request.query_params.get("experiment")
         known = {r["experiment"]: r for r in findings["readouts"]}
         if asked is not None and asked not in known:
@@ -90,7 +102,7 @@ class FindingPages:
     async def report(self, request: Request) -> Response:
         """What is it worth? With `?download` as the one page that stands alone."""
         shop = _shop(request)
-        findings = await self._findings.get(shop)
+        findings = await self.found(shop)
         if "download" not in request.query_params:
             return self._site.page(request, "report_page.html", **context(findings))
         text = await asyncio.to_thread(page, findings)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from thinslice.errors import ThinsliceError
 from thinslice.server.pages import files
+from thinslice.server.pages.experiments import ExperimentPages
 from thinslice.server.pages.feedback import FeedbackPage
 from thinslice.server.pages.findings import FindingPages
 from thinslice.server.pages.money import MoneyPage
@@ -27,6 +28,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def routes(site: Site) -> list[BaseRoute]:
     """Every page; `/static` holds the style and the few lines of script, which are no secret."""
     start, findings = StartPage(site), FindingPages(site)
+    experiments = ExperimentPages(site, findings)
     feedback, share, money = FeedbackPage(site), SharePage(site), MoneyPage(site)
 
     async def with_slash(request: Request) -> Response:
@@ -45,6 +47,7 @@ def routes(site: Site) -> list[BaseRoute]:
         "evaluate": findings.evaluate,
         "readout": findings.readout,
         "money": money.show,
+        "experiments": experiments.show,
         "report": findings.report,
         "feedback": feedback.read,
         "share": share.show,
@@ -54,6 +57,7 @@ def routes(site: Site) -> list[BaseRoute]:
         "money": money.ask,
         "share": share.make,
         "audit": findings.look_again,
+        "experiments": experiments.act,
     }
     return [
         Route("/", _told(site, start.shops)),

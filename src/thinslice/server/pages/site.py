@@ -78,7 +78,7 @@ class Site:
             "nav": navigation(home) if shop else [],
             "footer": footer(home, may_change) if shop else [],
             "may_change": may_change,
-            "current": "evaluate" if page == "replay" else page,
+            "current": {"replay": "evaluate", "experiments": "readout"}.get(page, page),
             "address": address[:2000],
             "icon": files.address("icon.svg"),
             "style": files.address("thinslice.css"),
@@ -122,6 +122,7 @@ def footer(home: str, may_share: bool) -> list[dict[str, str]]:
     share = [{"label": "Show it to a colleague", "href": f"{home}share"}] if may_share else []
     return [
         {"label": "All steps", "href": home},
+        {"label": "What was tried", "href": f"{home}experiments"},
         {"label": "A real visit, step by step", "href": f"{home}replay"},
         {"label": "What people said", "href": f"{home}feedback"},
         *share,
