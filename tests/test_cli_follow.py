@@ -71,7 +71,7 @@ def test_what_was_evaluated_is_the_plan(said: object, tmp_path: Path) -> None:
     planned = {"gain": {"low": 1200, "likely": 2400, "high": 3600}, "rows": 2, "threshold": None}
     (tmp_path / "agreed.json").write_text(json.dumps(planned))
     text = said("log.csv", "--plan", "plan.yml", *COLUMNS, "--planned", "agreed.json")
-    assert "Planned were EUR 200 to 600" in text
+    assert "Planned was EUR 200 to 600" in text
     (tmp_path / "agreed.json").write_text("{}")
     text = said("log.csv", "--plan", "plan.yml", *COLUMNS, "--planned", "agreed.json")
     assert "is no evaluation" in " ".join(text.split())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +62,10 @@ class Foresight:
         """Rows (n,) whose money is realised: their label is there and their period settled."""
         return np.asarray(np.array(self.settled)[self.log.place] & self.log.known)
 
-    @cached_property
+    @property
     def latest(self) -> Rows:
         """The realised rows (n,) that chances are learned from."""
-        return self._latest(self.realised)
+        return self._learning[1]
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -83,36 +83,52 @@ class Foresight:
         log, calibration = self.log, self.calibration
         known, guessed = inside & self.realised, inside & ~self.realised
         true = _true(log.worth, log.y, known)
-        total, off = true.sum(axis=0), true - true.mean(axis=0) if len(true) else true
         if calibration is None or not guessed.any():
-            return Sums(total, *_scatter(off, log.weights, _of(log.cluster, known)))
+            return self._scatter(true, known)
         worth = [part[guessed] for part in log.worth]
         chances = calibration.chances(log.signal[guessed])
         luck = _luck(chances, worth) * self.together
         rows = np.bincount(log.place[guessed]).astype(np.float64)
         luck[0, 0] += (self.between or 0.0) * float((rows**2).sum())
         moved = np.zeros((log.n, len(log.weights)))
-        moved[known] = off
+        moved[known] = true - true.mean(axis=0) if len(true) else true
         moved[self.latest] += calibration.influence(log.signal[guessed], worth)
         units = known | self.latest
-        scatter, skew, count = _scatter(moved[units], log.weights, _of(log.cluster, units))
-        total = total + _expected(chances, worth).sum(axis=0)
-        return Sums(total, scatter + luck, skew, count)
+        found = self._scatter(moved[units], units)
+        total = true.sum(axis=0) + _expected(chances, worth).sum(axis=0)
+        return replace(found, total=total, spread=found.spread + luck)
 
-    @cached_property
+    @property
     def foreseen(self) -> dict[int, Foreseen]:
         """What was to be expected of each realised period, by chances learned before it."""
-        log, found = self.log, {}
+        return self._learning[0]
+
+    @cached_property
+    def _learning(self) -> tuple[dict[int, Foreseen], Rows]:
+        """Period by period; what came before a calibration that had gone is learned from no more.
+
+        Until there are enough rows since then, all earlier ones are.
+        """
+        log, found, since = self.log, {}, 0
         for k, settled in enumerate(self.settled):
-            rows = self.realised & (log.place == k)
-            earlier = self._latest(self.realised & (log.place < k))
-            by = self._learned(earlier) if settled else None
+            if not settled:
+                continue
+            rows, earlier = self.realised & (log.place == k), self._since(since, k)
+            by = self._learned(earlier)
             if by is not None:
                 chances = by.chances(log.signal[rows])
                 found[k] = Foreseen(rows, chances, int(earlier.sum()), by, earlier)
-            elif settled and (parts := self._in_parts(rows)) is not None:
+            elif (parts := self._in_parts(rows)) is not None:
                 found[k] = Foreseen(rows, parts, int(rows.sum()), None, earlier)
-        return found
+            if k in found and (error := self._error(found[k])) and error[1]:
+                since = k
+        return found, self._since(since, len(self.settled))
+
+    def _since(self, first: int, end: int) -> Rows:
+        """The realised rows of the periods from `first` to before `end`, the latest of them."""
+        place, before = self.log.place, self.realised & (self.log.place < end)
+        rows = self._latest(before & (place >= first))
+        return rows if self._learned(rows) is not None else self._latest(before)
 
     def amount(self, k: int) -> float | None:
         """The gain that was to be expected of a realised period, before the fixed cost."""
@@ -123,12 +139,13 @@ class Foresight:
 
     def error(self, k: int) -> tuple[float, bool] | None:
         """How far the chances of a realised period were off, and whether luck cannot be it."""
-        if k not in self.foreseen or len(self.log.labels) > 2:
+        return self._error(self.foreseen[k]) if k in self.foreseen else None
+
+    def _error(self, found: Foreseen) -> tuple[float, bool] | None:
+        if len(self.log.labels) > 2:
             return None
-        rows, chances, learned, *_ = self.foreseen[k]
-        chance = chances[:, 1]
-        alone = self.together  # rows of a cluster tell less than as many alone
-        error, luck = calibration_error(chance, self.log.y[rows] == 1, learned, alone)
+        chance, happened = found.chances[:, 1], self.log.y[found.rows] == 1
+        error, luck = calibration_error(chance, happened, found.learned, self.together)
         usual = min(chance.mean(), 1 - chance.mean())
         return error, bool(error > GONE * usual and luck < GONE_CHANCE)
 
@@ -144,11 +161,12 @@ class Foresight:
     @cached_property
     def together(self) -> float:
         """By how much the rows of a cluster widen the luck of their outcomes, at least 1."""
-        log, rows = self.log, self.realised
-        if log.cluster is None or self.calibration is None:
+        log, rows = self.log, self._latest(self.realised)
+        calibration = self._learned(rows) if log.cluster is not None else None
+        if log.cluster is None or calibration is None:
             return 1.0
         worth = [part[rows] for part in log.worth]
-        chances = self.calibration.chances(log.signal[rows])
+        chances = calibration.chances(log.signal[rows])
         off = (_true(log.worth, log.y, rows) - _expected(chances, worth)) @ log.weights
         sums, alone = np.bincount(log.cluster[rows], off), float((off**2).sum())
         return max(1.0, float((sums**2).sum()) / alone) if alone else 1.0
@@ -167,11 +185,21 @@ class Foresight:
             worth = [part[rows] for part in log.worth]
             off = (_true(log.worth, log.y, rows) - _expected(chances, worth)) @ log.weights
             influence = by.influence(log.signal[rows], worth)
-            scatter, _, _ = _scatter(influence, log.weights, _of(log.cluster, earlier))
-            luck = _luck(chances, worth) * self.together + scatter
+            luck = _luck(chances, worth) * self.together + self._scatter(influence, earlier).spread
             variance = float(log.weights @ luck @ log.weights)
             found.append((float(off.sum()) ** 2 - variance) / float(rows.sum()) ** 2)
         return max(0.0, float(np.mean(found))) if found else None
+
+    def _scatter(self, features: Floats, rows: Rows) -> Sums:
+        """The sum over some rows and how it varies; nothing varies without rows."""
+        log = self.log
+        if not len(features):
+            size = len(log.weights)
+            return Sums(np.zeros(size), np.zeros((size, size)), 0.0, 1)
+        groups = None
+        if log.cluster is not None:
+            groups = np.unique(log.cluster[rows], return_inverse=True)[1]
+        return Sums.of(features, log.weights[1:].tolist(), groups)
 
     def _latest(self, rows: Rows) -> Rows:
         counts = np.bincount(self.log.place[rows], minlength=len(self.settled))
@@ -216,20 +244,3 @@ def _luck(chances: Floats, worth: list[Floats]) -> Floats:
     mean = _expected(chances, worth)
     squares = sum((chances[:, [i]] * part).T @ part for i, part in enumerate(worth))
     return np.asarray(squares - mean.T @ mean)
-
-
-def _scatter(off: Floats, weights: Floats, cluster: Any) -> tuple[Floats, float, int]:
-    """The covariance of a sum of rows, or of clusters of rows, its skewness, how many they are."""
-    if cluster is not None:
-        off = np.stack([np.bincount(cluster, part) for part in off.T], axis=1)
-    units = len(off)
-    if not units:
-        return np.zeros((len(weights),) * 2), 0.0, 1
-    single = off @ weights
-    deviation = float(np.sqrt(np.mean(single * single)))
-    skew = float(np.mean(single * single * single)) / deviation**3 / np.sqrt(units) if deviation else 0.0
-    return off.T @ off * (units / max(units - 1, 1)), skew, units
-
-
-def _of(cluster: Any, rows: Rows) -> Any:
-    return None if cluster is None else np.unique(cluster[rows], return_inverse=True)[1]

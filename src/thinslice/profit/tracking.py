@@ -115,26 +115,6 @@ class Row:
 
         return {name: plain(value) for name, value in self.__dict__.items()}
 
-    def warnings(self) -> list[str]:
-        said = []
-        if self.against_plan in ("below", "above"):
-            exact = self.planned is None or self.planned.low == self.planned.high
-            plan = "what the plan asks for" if exact else "the planned range"
-            said.append(f"{_start(self.words)} lies {self.against_plan} {plan}, beyond luck.")
-        if self.drifted:
-            said.append(
-                f"The scores of {self.words} are not those it started with (stability index "
-                f"{self.psi:.2f}, above {DRIFT:g}): other customers, or another model?"
-            )
-        if self.calibration_gone:
-            said.append(
-                f"In {self.words} outcomes were {_points(self.calibration_error or 0)} off the "
-                "chances learned before: calibrate anew, and trust expected amounts less."
-            )
-        if self.kind == EMPTY:
-            said.append(f"There are no rows in {self.words}; its fixed cost counts all the same.")
-        return said
-
 
 @dataclass(frozen=True, eq=False)
 class Tracking:
@@ -194,7 +174,7 @@ class Tracking:
         if self.expected is not None:
             said += (
                 f" Expected, not realised, in {self._count(ahead)} without labels yet: "
-                f"{self.log.plan.currency} {say(self.expected.low)} to {say(self.expected.high)}."
+                f"{_between(self.expected, self.log.plan.currency)}."
             )
         if waiting:
             said += f" {_start(self._count(waiting))} cannot be valued before labels arrive."
@@ -212,7 +192,7 @@ class Tracking:
             said.append("What is realised so far lies below the plan, beyond what luck explains.")
         if self._more_rows is not None:
             said.append(self._more_rows)
-        said += [sentence for row in self.rows for sentence in row.warnings()]
+        said += self._changes()
         if self.log.plan.problem:
             said.append(self.log.plan.problem)
         return said
@@ -357,6 +337,32 @@ class Tracking:
         first = log.place == 0
         return None if here[first].any() else stability(log.signal[first], log.signal[here])
 
+    def _changes(self) -> list[str]:
+        """One sentence per kind of change, however many periods it is in."""
+        rows, exact = self.rows, self.promise is None
+        plan = "what the plan asks for" if exact else "the planned range"
+        kinds = {
+            f"lies below {plan}, beyond luck": [r for r in rows if r.against_plan == "below"],
+            f"lies above {plan}, beyond luck": [r for r in rows if r.against_plan == "above"],
+            "has other scores than it started with: other customers, or another model? "
+            f"(The stability index is above {DRIFT:g}.)": [r for r in rows if r.drifted],
+            "turned out other than the chances learned before said: trust expected amounts less, "
+            "and learn the model anew": [r for r in rows if r.calibration_gone],
+            "has no rows; its fixed cost counts all the same": [r for r in rows if r.kind == EMPTY],
+        }
+        return [
+            f"{self._named(found)} {what}{'' if what.endswith(')') else '.'}"
+            for what, found in kinds.items()
+            if found
+        ]
+
+    def _named(self, rows: list[Row]) -> str:
+        last = _start(rows[-1].words)
+        if len(rows) == 1:
+            return last
+        more = len(rows) - 1
+        return f"{last}, as {more} {self.by}{'s' if more > 1 else ''} before,"
+
     @property
     def _more_rows(self) -> str | None:
         """A sentence where the log has far more or fewer rows than the evaluation stands for."""
@@ -407,7 +413,7 @@ class Tracking:
         if self.promise is None:
             asked = f"The plan asks for {currency} {say(planned.likely)} in this time"
         else:
-            asked = f"Planned were {currency} {say(planned.low)} to {say(planned.high)}"
+            asked = f"Planned was {_between(planned, currency)}"
         return f"{asked}: {self.status}."
 
 
@@ -415,6 +421,14 @@ def _threshold(planned: Any) -> float | None:
     found = planned.get("threshold") if isinstance(planned, Mapping) else None
     found = getattr(planned, "threshold", found)
     return float(found) if found is not None else None
+
+
+def _between(gain: Spread, currency: str) -> str:
+    if gain.low >= 0:
+        return f"{currency} {say(gain.low)} to {say(gain.high)}"
+    if gain.high <= 0:
+        return f"a loss of {currency} {say(-gain.high)} to {say(-gain.low)}"
+    return f"between a loss of {currency} {say(-gain.low)} and a gain of {say(gain.high)}"
 
 
 def _points(share: float) -> str:
