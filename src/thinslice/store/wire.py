@@ -19,6 +19,7 @@ import msgspec
 
 from thinslice.domain import MICROSECONDS, Event, EventType
 from thinslice.errors import EventError, InputError
+from thinslice.store.devices import device_of
 from thinslice.store.wire_values import (
     MAX_TEXT,
     broken,
@@ -44,7 +45,9 @@ EARLIEST_US = 72 * 3600 * MICROSECONDS
 _ABOUT_A_PRODUCT = frozenset(
     {EventType.PRODUCT_VIEWED, EventType.PRODUCT_ADDED, EventType.PRODUCT_REMOVED}
 )
-_ORDERS = frozenset({EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED})
+_ORDERS = frozenset(
+    {EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED, EventType.ORDER_CANCELLED}
+)
 _OTHER_CALLS = frozenset({"identify", "group", "alias"})
 _LINE_FIELDS = ("product_id", "sku", "quantity", "price", "currency")
 _SUSPICIOUS = re.compile(rb"\\u0000|[0-9]{19}")
@@ -59,6 +62,8 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 class _Context(msgspec.Struct, rename="camel"):
     session_id: str | int | None = None
+    user_agent: Any = None
+    device: Any = None
 
 
 class _Item(msgspec.Struct, rename="camel"):
@@ -165,6 +170,9 @@ def events_of(
     time_us, note = _time_us(call, received_us, sent_us, trusted)
     if note:
         properties["original_timestamp"] = note
+    device = device_of(call.context.user_agent, call.context.device) if call.context else None
+    if device:
+        properties["device"] = device
     shared: dict[str, Any] = {
         "message_id": text_of(call.message_id, "messageId", MAX_MESSAGE_ID),
         "type": kind,

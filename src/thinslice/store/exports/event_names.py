@@ -28,6 +28,9 @@ _SPELLINGS = {
     EventType.ORDER_REFUNDED: """
         refund refunds refunded orderrefunded return returned creditnote
         """,
+    EventType.ORDER_CANCELLED: """
+        cancel cancelled canceled cancellation ordercancelled ordercanceled storno storniert
+        """,
     EventType.PRODUCT_LIST_VIEWED: """
         productlistviewed viewitemlist listview listviewed viewlist impression impressions
         """,

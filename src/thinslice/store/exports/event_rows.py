@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 _AMOUNTS = ("price", "quantity", "revenue")
 _IDS = ("visitor", "session", "product", "order", "message_id")
 _LARGEST = 2**53
-_SALES = (EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED)
+_SALES = (EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED, EventType.ORDER_CANCELLED)
 _NEED_PRODUCT = (
     EventType.PRODUCT_VIEWED,
     EventType.PRODUCT_ADDED,
@@ -253,7 +253,7 @@ class _Rows:
     def _check_amounts(self) -> None:
         with np.errstate(invalid="ignore"):
             price, quantity, revenue = (self._numbers[n] for n in _AMOUNTS)
-            refund = self._of(EventType.ORDER_REFUNDED)
+            refund = self._of(EventType.ORDER_REFUNDED, EventType.ORDER_CANCELLED)
             self._fail(price < 0, "price", "a price must be at least 0")
             self._fail((revenue < 0) & ~refund, "revenue", "a revenue must be at least 0")
             self._fail(

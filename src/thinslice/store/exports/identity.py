@@ -44,7 +44,7 @@ def identities(events: pa.Table, given: pa.Array) -> tuple[pa.Array, pa.Array]:
     return pc.coalesce(_flat(given), _hex(digests)), pa.array(line)
 
 
-_SALES = (EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED)
+_SALES = (EventType.ORDER_COMPLETED, EventType.ORDER_REFUNDED, EventType.ORDER_CANCELLED)
 
 
 def _joined(events: pa.Table, names: tuple[str, ...]) -> pa.Array:
