@@ -27,10 +27,15 @@ class Curve:
     def __len__(self) -> int:
         return len(self.thresholds)
 
-    def best(self, capacity: float | None = None) -> int:
-        """The place of the highest profit; the one that acts least among equals."""
+    def best(self, capacity: float | None = None, allowed: NDArray[np.bool_] | None = None) -> int:
+        """The place of the highest profit; the one that acts least among equals.
+
+        Of those within the capacity that are `allowed` (K,); nobody where none is.
+        """
         end = len(self) if capacity is None else int(np.searchsorted(self.acted, capacity, "right"))
-        return int(np.argmax(self.profit[:end]))
+        if allowed is None:
+            return int(np.argmax(self.profit[:end]))
+        return int(np.argmax(np.where(allowed[:end], self.profit[:end], -np.inf)))
 
     def at(self, threshold: float) -> float:
         """What acting on every score of at least `threshold` earns."""

@@ -81,6 +81,8 @@ def evaluate(
     columns = Columns(data)
     priced = Priced.of(payoff, len(y), columns)
     if treatment is not None:
+        if any(not each.startswith("share_acted") for each in plan.constraints):
+            raise InputError("with treatment= only share_acted can be a constraint")
         priced = Incremental.of_random(priced, y, _column(treatment, columns, len(y), "treatment"))
     groups = _groups(cluster, columns, len(y))
     policy = _policy(y, y_score, y_pred, labels, plan, priced, groups, seed)
@@ -160,5 +162,12 @@ def _policy(
         enough_to_tune(len(y))
     threshold = plan.threshold if not isinstance(plan.threshold, str) else None
     return by_score(
-        y, score, priced, threshold=threshold, capacity=plan.capacity, cluster=groups, seed=seed
+        y,
+        score,
+        priced,
+        threshold=threshold,
+        capacity=plan.capacity,
+        cluster=groups,
+        constraints=plan.constraints,
+        seed=seed,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
 from thinslice.profit.baselines import Rival
+from thinslice.profit.constraints import Constraint, Kept
 from thinslice.profit.curve import Curve, resample_best
 from thinslice.profit.earnings import Comparison, ExpectedMaximum, Profit, compared
 from thinslice.profit.kill_rule import Ruling, rule
@@ -65,7 +66,16 @@ class Evaluation:
             different=baseline.different,
             again=self.break_even().sentence(self.plan),
             tested=self.priced.tested,
+            kept=self.constraints,
         )
+
+    @cached_property
+    def constraints(self) -> list[Kept]:
+        """How each constraint of the plan fared."""
+        return [
+            Constraint.parse(each).of(self.y, self.policy.decided, self.cluster)
+            for each in self.plan.constraints
+        ]
 
     @property
     def n(self) -> int:
@@ -222,6 +232,7 @@ class Evaluation:
             "baseline": self.baseline,
             "baselines": {name: rival.to_dict() for name, rival in self.rivals.items()},
             "decided_by": self.policy.how,
+            "constraints": [kept.to_dict() for kept in self.constraints],
             "threshold": _finite(self.threshold),
             "optimism": self.optimism,
             "curve": self.policy.curve.points() if self.policy.curve else None,

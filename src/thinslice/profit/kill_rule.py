@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thinslice.domain import Verdict
+from thinslice.profit.constraints import Kept
 from thinslice.profit.money import say
 from thinslice.profit.plan import Plan
 from thinslice.profit.uncertainty import Spread
@@ -32,15 +34,19 @@ def rule(
     different: int,
     again: str = "",
     tested: bool = True,
+    kept: Sequence[Kept] = (),
 ) -> Ruling:
     """The verdict on a gain a year: model minus baseline minus fixed cost.
 
     Stop when the likely gain is below 0. Ship when P5 is above 0 and the likely gain reaches
     `must_beat`; a small win when it does not reach it. Else not proven, with about how many more
     rows would settle it. `luck` is the gain's range with the payoffs at their mean. What was not
-    `tested`, since it rests on what people chose by themselves, is only worth testing or not.
+    `tested`, since it rests on what people chose by themselves, is only worth testing or not. A
+    constraint that is likely broken stops it, and one that may be broken proves nothing.
     """
     verdict, reason = _verdict(plan, gain, luck, rows, different, again)
+    if verdict in (Verdict.SHIP, Verdict.SMALL_WIN):
+        verdict, reason = _constrained(verdict, reason, kept)
     if not tested:
         verdict, reason = _worth_testing(verdict, reason)
         return Ruling(verdict, reason, f"{_held(gain, plan.currency)}: {verdict.value}.")
@@ -74,6 +80,16 @@ def _verdict(
         if plan.must_beat
         else "In 95 of 100 cases it earns money."
     )
+
+
+def _constrained(verdict: Verdict, reason: str, kept: Sequence[Kept]) -> tuple[Verdict, str]:
+    for each in kept:
+        if not each.likely_kept:
+            return Verdict.STOP, f"It earns, and likely breaks a condition. {each.sentence()}"
+    for each in kept:
+        if not each.surely_kept:
+            return Verdict.NOT_PROVEN, f"It earns, and may break a condition. {each.sentence()}"
+    return verdict, reason
 
 
 def _worth_testing(verdict: Verdict, reason: str) -> tuple[Verdict, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,9 +42,10 @@ class Plan:
 
     `guardrails` are the KPIs that must not get worse, each with how much worse it may at most be
     (0.02 is 2 %). With a `payoff` it is a plan for predictions, and `baseline` is "nothing" unless
-    stated: or "all", "random", "column:NAME", decisions, scores, or a fitted model. `agreed_us` and
-    `digest` are empty until `agree`; `problem` says when a plan was changed since. Raises
-    `InputError` for a value that makes no sense, with what to write instead.
+    stated: or "all", "random", "column:NAME", decisions, scores, or a fitted model. `constraints`
+    such as "precision >= 0.3" are kept whatever it earns. `agreed_us` and `digest` are empty until
+    `agree`; `problem` says when a plan was changed since. Raises `InputError` for a value that
+    makes no sense, with what to write instead.
     """
 
     payoff: Payoff | None = None
@@ -62,6 +63,7 @@ class Plan:
     capacity: float | None = None
     per_year: float = 1.0
     discount: float = 0.0
+    constraints: Sequence[str] = ()
     agreed_us: int | None = None
     digest: str = ""
 
@@ -200,6 +202,8 @@ class Plan:
                 continue
             if name in PREDICTION_ONLY and not predicts and not whole:
                 continue
+            if name == "constraints" and not value and not whole:
+                continue
             usual = guarded(None, self.kpi) if name == "guardrails" else field.default
             if predicts and not whole and name in SHOP_ONLY and value == usual:
                 continue
@@ -212,6 +216,8 @@ def _as_kept(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
     if value is None or isinstance(value, str | int | float):
         return value
     if hasattr(value, "predict"):

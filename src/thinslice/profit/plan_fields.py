@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
+from thinslice.profit.constraints import Constraint
 from thinslice.profit.lists import rows_of
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.ranges import Range, number
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from thinslice.profit.plan import Plan
 
 SHOP_ONLY = "kpi guardrails click_value order_value sessions_per_month".split()
-PREDICTION_ONLY = "payoff threshold capacity per_year discount".split()
+PREDICTION_ONLY = "payoff threshold capacity per_year discount constraints".split()
 BASELINES = ("incumbent", "popular", "item_to_item")
 PREDICTION_BASELINES = ("nothing", "all", "random")
 LIST_BASELINES = ("popular", "nothing", "random")
@@ -140,6 +141,7 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
     }
     if not found["per_year"]:
         raise InputError("per_year must be above 0; 12 for a month of rows, 1 for a year of them")
+    found["constraints"] = _constraints(plan.constraints, payoff)
     if plan.capacity is not None:
         found["capacity"] = _amount(plan.capacity, "capacity")
     if plan.threshold is not None and payoff.ranks:
@@ -152,6 +154,16 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
             )
         found["threshold"] = number(plan.threshold, "threshold")
     return found
+
+
+def _constraints(given: Any, payoff: Payoff) -> tuple[str, ...]:
+    """Each in its plain form; `InputError` where there is nothing they could be about."""
+    if given is None or len(given) == 0:
+        return ()
+    if payoff.ranks or payoff.classes > 2:
+        raise InputError("constraints are for two classes; leave them out of this plan")
+    rows = [given] if isinstance(given, str) else list(given)
+    return tuple(str(Constraint.parse(each)) for each in rows)
 
 
 def _value(value: Any, name: str) -> Range:

@@ -56,6 +56,10 @@ PREDICTION_COMMENTS = {
         "How much less money in a year is worth than money today: 0.08 is 8 %. A year's money "
         "comes half a year from now on average; the fixed cost is paid today."
     ),
+    "constraints": (
+        "What it has to keep whatever it earns: [precision >= 0.3], also recall and share_acted, "
+        "with >= or <=."
+    ),
 }
 """The same for the fields that only predictions need; a file has them when it has a payoff."""
 
@@ -131,7 +135,7 @@ def _field(name: str, value: Any, words: str) -> str:
         {name: _plain(value)},
         allow_unicode=True,
         sort_keys=False,
-        default_flow_style=None if isinstance(value, Mapping) else False,
+        default_flow_style=None if isinstance(value, Mapping | list) else False,
         width=1000,
     )
 

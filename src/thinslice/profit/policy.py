@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.profit.columns import matrix, numbers, vector
+from thinslice.profit.constraints import Constraint
 from thinslice.profit.curve import Curve, profit_curve
 from thinslice.profit.labels import encode
 from thinslice.profit.priced import Priced
@@ -61,6 +62,7 @@ def by_score(
     threshold: float | None,
     capacity: float | None,
     cluster: NDArray[np.int64] | None,
+    constraints: Sequence[str] = (),
     seed: int = 0,
 ) -> Policy:
     """Act where the score reaches a threshold: the one stated, or one tuned by cross-fitting."""
@@ -78,8 +80,9 @@ def by_score(
         held, rest = folds == fold, folds != fold
         room = None if capacity is None else capacity * rest.sum() / len(y)
         seen = profit_curve(score[rest], act[rest], none[rest])
-        decided[held] = score[held] >= seen.thresholds[seen.best(room)]
-    best = curve.best(capacity)
+        allowed = _allowed(constraints, seen, y[rest], score[rest])
+        decided[held] = score[held] >= seen.thresholds[seen.best(room, allowed)]
+    best = curve.best(capacity, _allowed(constraints, curve, y, score))
     return Policy(
         decided,
         f"a threshold tuned on other rows ({FOLDS} folds)",
@@ -151,6 +154,20 @@ def enough_to_tune(n: int) -> None:
             f"a threshold is tuned on at least {FEWEST_TO_TUNE} rows, got {n}; state one in the "
             "plan (threshold=0.2), or pass decisions as y_pred"
         )
+
+
+def _allowed(
+    constraints: Sequence[str], curve: Curve, y: NDArray[np.int64], score: NDArray[np.float64]
+) -> NDArray[np.bool_] | None:
+    """Which thresholds of the curve keep all constraints, shape (K,)."""
+    if not constraints:
+        return None
+    hits = profit_curve(score, y.astype(np.float64)).profit
+    kept = [
+        Constraint.parse(each).allows(hits, curve.acted, int(y.sum()), len(y))
+        for each in constraints
+    ]
+    return np.asarray(np.logical_and.reduce(kept))
 
 
 def _by_class(
