@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.errors import ColumnError, InputError
+from thinslice.errors import ColumnError, InputError, NotEnoughDataError
 from thinslice.profit.columns import missing_column
 from thinslice.profit.evaluating import evaluate
 from thinslice.profit.evaluation import Evaluation
@@ -176,7 +176,18 @@ def _positive(truth: NDArray[Any], name: str, stated: str, plan: Plan, said: lis
                 f"{name!r} has no {stated!r}; {hint}It has {_few([_text(v) for v in values])}"
             )
         return same[0]
-    if any(set(values) <= set(pair) for pair in YES_NO) or len(values) != 2:
+    shown = _few([_text(value) for value in values])
+    if len(values) < 2:
+        raise NotEnoughDataError(
+            f"{name!r} says {shown or 'nothing'} in every row, and a model is judged on rows of "
+            "both kinds; send others, or name another column as the truth"
+        )
+    if len(values) > 2:
+        raise InputError(
+            f"{name!r} has {shown}, and a plan with tp, fp, fn and tn is for two; name another "
+            "column as the truth, or give the plan a matrix of payoffs"
+        )
+    if any(set(values) <= set(pair) for pair in YES_NO):
         return None
     told = [value for value in values if _plain(_text(value)) in POSITIVE_NAMES]
     if not told:
