@@ -1,7 +1,7 @@
-"""Do the intervals and tests of `thinslice.outcomes` err as often as they say?
+"""Do the intervals, tests and verdicts of `thinslice.outcomes` err as often as they say?
 
-    python benchmarks/intervals.py               20,000 simulated experiments per line
-    python benchmarks/intervals.py --runs 2000   a first look
+    python benchmarks/intervals.py               20,000 simulated experiments per line: minutes
+    python benchmarks/intervals.py --runs 1000   a first look
 
 Every line is a simulated truth, a figure, the band it has to lie in, and what was found. A figure
 passes when it lies within three standard errors of the simulation of its band.
@@ -12,171 +12,371 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from thinslice.domain import Verdict
-from thinslice.outcomes.comparison import compare_all
+from thinslice.outcomes.comparison import compare, compare_all
+from thinslice.outcomes.covariate import estimates
 from thinslice.outcomes.decision import decide
 from thinslice.outcomes.intervals import difference, non_inferiority, relative_lift
-from thinslice.outcomes.kpi import COLUMNS, KPIS
-from thinslice.outcomes.moments import Estimate, Moments, pairs, ratio
-from thinslice.outcomes.sample_ratio import sample_ratio
+from thinslice.outcomes.metric import Metric
+from thinslice.outcomes.moments import Estimate, Moments, ratio
+from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
 
-Rows = NDArray[np.float64]
+Table = NDArray[np.int64]
+Make = Callable[[np.random.Generator, int], Iterator[Moments]]
+
+BATCH = 200
+"""Experiments simulated at a time."""
+
+DAYS, DAILY = 28, 400
+"""What is looked at every day: four weeks, and so many new visitors per arm and day."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One figure of one simulation: a share of `runs` that should lie in [low, high]."""
+    """One figure: a share of `runs`, or a difference of two, that should lie in [low, high]."""
 
     what: str
     low: float
     high: float
     found: float
     runs: int
+    standard_error: float | None = None
 
     @property
     def passes(self) -> bool:
-        slack = 3 * math.sqrt(max(self.high * (1 - self.high), 1e-12) / self.runs)
-        return self.low - slack <= self.found <= self.high + slack
+        spread = self.standard_error
+        if spread is None:
+            spread = math.sqrt(max(self.high * (1 - self.high), 1e-12) / self.runs)
+        return self.low - 3 * spread <= self.found <= self.high + 3 * spread
 
     def __str__(self) -> str:
         word = "ok" if self.passes else "MISSED"
-        band = f"{self.low:.1%} to {self.high:.1%}"
-        return f"{self.what:66s} {band:>15s} {self.found:7.2%}  {word}"
+        return (
+            f"{self.what:70s} {f'{self.low:.1%} to {self.high:.1%}':>16s} {self.found:8.2%}  {word}"
+        )
 
 
 def simulate(runs: int, seed: int = 0) -> Iterator[Line]:
     """Every line of the benchmark."""
     rng = np.random.default_rng(seed)
-    for p, n, margin in ((0.02, 2000, 0.1), (0.02, 2000, 0.3), (0.1, 10_000, 0.1)):
-        yield false_harmless(rng, runs, p, n, margin)
-    yield false_harmless_revenue(rng, runs)
-    yield from fieller(rng, runs, p=0.02, n=1000)
-    yield from per_session(rng, runs)
     yield from nothing_happens(rng, runs)
-    yield false_split(rng, runs)
+    yield from lifts(rng, runs)
+    for setting in SETTINGS:
+        yield from harmless(rng, runs, *setting)
+    yield from verdicts(rng, runs)
+    yield from every_day(rng, runs)
+    yield from splits(rng, runs)
 
 
-def false_harmless(rng: np.random.Generator, runs: int, p: float, n: int, margin: float) -> Line:
-    """Non-inferiority found where the treatment is exactly as much worse as is allowed."""
-    control, treatment = rng.binomial(n, p, runs) / n, rng.binomial(n, p * (1 - margin), runs) / n
-    found = np.mean(
-        [
-            non_inferiority(_share(t, n), _share(c, n), margin).proven
-            for t, c in zip(treatment, control, strict=True)
-        ]
-    )
-    return Line(
-        f"falsely harmless: {p:.0%} buy, n={n:,}, {margin:.0%} worse", 0.04, 0.055, found, runs
-    )
+# What a shop's visitors do: the moments of an arm, for so many experiments
 
 
-def false_harmless_revenue(rng: np.random.Generator, runs: int) -> Line:
-    """The same for revenue with a heavy tail: one visitor in twenty buys, lognormal amounts."""
-    n, margin = 1000, 0.1
-    proven = 0
-    for _ in range(runs):
-        rows = [(rng.random(n) < 0.05) * rng.lognormal(3, 1.2, n) * k for k in (1, 1 - margin)]
-        control, treatment = (Estimate(x.mean(), x.var(ddof=1) / n, n) for x in rows)
-        proven += non_inferiority(treatment, control, margin).proven
-    what = f"falsely harmless: revenue, 5% buy, n={n:,}, {margin:.0%} worse"
-    return Line(what, 0.04, 0.055, proven / runs, runs)
+def buyers(p: float, n: int) -> Make:
+    """A share p of n visitors buys something."""
+
+    def make(rng: np.random.Generator, size: int) -> Iterator[Moments]:
+        for bought in rng.binomial(n, p, size).tolist():
+            yield Moments(("x",), n, (bought,), (bought,))
+
+    return make
 
 
-def fieller(rng: np.random.Generator, runs: int, p: float, n: int) -> Iterator[Line]:
-    """How often a 95 % interval of the lift lies wholly above or below the truth of 0."""
-    above = below = 0
-    for c, t in zip(rng.binomial(n, p, runs) / n, rng.binomial(n, p, runs) / n, strict=True):
-        lift = relative_lift(_share(t, n), _share(c, n))
-        above, below = above + (lift.low > 0), below + (lift.high < 0)
-    yield Line(f"lift interval too high: {p:.0%} buy, n={n:,}", 0.02, 0.03, above / runs, runs)
-    yield Line(f"lift interval too low: {p:.0%} buy, n={n:,}", 0.02, 0.03, below / runs, runs)
+def spenders(p: float, n: int, factor: float = 1.0) -> Make:
+    """A share p of n visitors spends, with a heavy tail: lognormal amounts."""
+
+    def make(rng: np.random.Generator, size: int) -> Iterator[Moments]:
+        for bought in rng.binomial(n, p, size):
+            spent = factor * rng.lognormal(3, 1.2, bought)
+            yield Moments(("x",), n, (float(spent.sum()),), (float(spent @ spent),))
+
+    return make
 
 
-def per_session(rng: np.random.Generator, runs: int) -> Iterator[Line]:
-    """Orders per session where visitors differ in how often they come and how much they buy."""
-    n, lift = 1500, 0.2
-    inside_lift = inside_difference = 0
-    truth = 0.08
-    for _ in range(runs):
-        control, treatment = (
-            ratio(_visits(rng, n, truth * k), "orders", "sessions") for k in (1, 1 + lift)
+def visits(n: int, orders_per_session: float = 0.08) -> Make:
+    """Visitors who differ in how often they come and how much they buy, before and now."""
+
+    def make(rng: np.random.Generator, size: int) -> Iterator[Moments]:
+        shape = (size, n)
+        often, taste = rng.gamma(1.0, 1.5, shape), rng.gamma(2.0, 0.5, shape)
+        sessions = 1 + rng.poisson(often)
+        orders = rng.poisson(sessions * taste * orders_per_session)
+        before = rng.poisson((1 + often) * taste * 0.3)
+        yield from _moments({"orders": orders, "sessions": sessions, "before": before})
+
+    return make
+
+
+def experiments(rng: np.random.Generator, runs: int, *arms: Make) -> Iterator[tuple[Moments, ...]]:
+    """The moments of each arm, one experiment after the other."""
+    for start in range(0, runs, BATCH):
+        size = min(BATCH, runs - start)
+        yield from zip(*(arm(rng, size) for arm in arms), strict=True)
+
+
+def _moments(columns: dict[str, Table]) -> Iterator[Moments]:
+    block = np.stack(list(columns.values()), axis=1).astype(float)
+    sums, grams = block.sum(axis=2), block @ block.transpose(0, 2, 1)
+    upper = np.triu_indices(len(columns))
+    for total, gram in zip(sums, grams, strict=True):
+        yield Moments(
+            tuple(columns), block.shape[2], tuple(total.tolist()), tuple(gram[upper].tolist())
         )
-        relative, absolute = (f(treatment, control) for f in (relative_lift, difference))
-        inside_lift += relative.low <= lift <= relative.high
-        inside_difference += absolute.low <= truth * lift <= absolute.high
-    yield Line("per session: lift interval holds +20%", 0.94, 0.96, inside_lift / runs, runs)
-    yield Line("per session: difference holds +0.016", 0.94, 0.96, inside_difference / runs, runs)
+
+
+# One look
 
 
 def nothing_happens(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """How often a difference is found where there is none."""
+    for what, make, metric in (
+        ("2% buy, n=2,000", buyers(0.02, 2000), Metric("x")),
+        ("revenue, 5% buy, n=2,000", spenders(0.05, 2000), Metric("x")),
+        ("orders per session, n=1,500", visits(1500), Metric("orders", per="sessions")),
+        (
+            "orders per visitor, CUPED, n=1,500",
+            visits(1500),
+            Metric("orders", covariate="before"),
+        ),
+        (
+            "orders per session, CUPED, n=1,500",
+            visits(1500),
+            Metric("orders", per="sessions", covariate=("before", "sessions")),
+        ),
+    ):
+        found = sum(
+            compare(metric, *pair).change in ("better", "worse")
+            for pair in experiments(rng, runs, make, make)
+        )
+        yield Line(f"A/A, one look: {what}", 0.04, 0.06, found / runs, runs)
+
+
+def lifts(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """How often a 95 % interval of the lift lies wholly above or below the truth."""
+    for what, control, treatment, metric, truth in (
+        ("2% buy, n=1,000", buyers(0.02, 1000), buyers(0.02, 1000), Metric("x"), 0.0),
+        ("5% buy, n=2,000, +20%", buyers(0.05, 2000), buyers(0.06, 2000), Metric("x"), 0.2),
+        (
+            "orders per session, n=1,500, +20%",
+            visits(1500),
+            visits(1500, 0.096),
+            Metric("orders", per="sessions"),
+            0.2,
+        ),
+        (
+            "orders per visitor, CUPED, n=1,500, +20%",
+            visits(1500),
+            visits(1500, 0.096),
+            Metric("orders", covariate="before"),
+            0.2,
+        ),
+    ):
+        above = below = 0
+        for pair in experiments(rng, runs, control, treatment):
+            c, t = estimates(metric, *pair)
+            lift = relative_lift(t, c)
+            above, below = above + (lift.low > truth), below + (lift.high < truth)
+        yield Line(f"lift interval too high: {what}", 0.02, 0.03, above / runs, runs)
+        yield Line(f"lift interval too low: {what}", 0.02, 0.03, below / runs, runs)
+
+
+SETTINGS = (
+    ("2% buy, n=2,000", 0.1, buyers(0.02, 2000), buyers(0.018, 2000)),
+    ("2% buy, n=2,000", 0.3, buyers(0.02, 2000), buyers(0.014, 2000)),
+    ("10% buy, n=10,000", 0.1, buyers(0.1, 10_000), buyers(0.09, 10_000)),
+    ("revenue, 5% buy, n=1,000", 0.1, spenders(0.05, 1000), spenders(0.05, 1000, 0.9)),
+)
+"""What, how much worse is allowed, the control, and the treatment that is as much worse."""
+
+
+def harmless(
+    rng: np.random.Generator, runs: int, what: str, margin: float, control: Make, worst: Make
+) -> Iterator[Line]:
+    """Non-inferiority at the boundary, and its power where nothing changes, against two peers."""
+    what = f"{what}, {margin:.0%} allowed"
+    falsely = 0
+    for c, t in _pairs(rng, runs, control, worst):
+        falsely += non_inferiority(t, c, margin).proven
+    yield Line(f"falsely harmless: {what}", 0.04, 0.055, falsely / runs, runs)
+    found = np.zeros((runs, 3), dtype=bool)
+    for i, (c, t) in enumerate(_pairs(rng, runs, control, control)):
+        found[i] = (
+            non_inferiority(t, c, margin).proven,
+            known_margin(t, c, margin),
+            delta_lift(t, c, margin),
+        )
+    ours, *peers = found.T
+    best = max(peers, key=np.mean)
+    more = ours.astype(int) - best
+    yield Line(
+        f"  power {ours.mean():.1%}, peers {peers[0].mean():.1%}, {peers[1].mean():.1%}: ahead by",
+        0.0,
+        1.0,
+        float(more.mean()),
+        runs,
+        float(more.std() / math.sqrt(runs)),
+    )
+
+
+def known_margin(treatment: Estimate, control: Estimate, margin: float) -> bool:
+    """The margin taken as a known number, as spotify-confidence does."""
+    gap = treatment.value - (1 - margin) * control.value
+    spread = math.sqrt(treatment.variance + control.variance)
+    return spread > 0 and gap / spread > ndtri(0.95)
+
+
+def delta_lift(treatment: Estimate, control: Estimate, margin: float) -> bool:
+    """The delta method on the relative lift, as gbstats does."""
+    t, c = treatment, control
+    if c.value <= 0:
+        return False
+    spread = math.sqrt(t.variance / c.value**2 + c.variance * t.value**2 / c.value**4)
+    return spread > 0 and (t.value / c.value - 1 + margin) / spread > ndtri(0.95)
+
+
+def _pairs(
+    rng: np.random.Generator, runs: int, control: Make, treatment: Make
+) -> Iterator[tuple[Estimate, Estimate]]:
+    for pair in experiments(rng, runs, control, treatment):
+        c, t = (ratio(moments, "x") for moments in pair)
+        yield c, t
+
+
+def verdicts(rng: np.random.Generator, runs: int) -> Iterator[Line]:
     """A/A experiments through the whole decision: how often they ship, and how often they stop."""
     n = 1500
     asked = (
-        replace(KPIS["conversion"], decides=True),
-        replace(KPIS["revenue_per_session"], max_worse=0.05),
+        Metric("orders", per="sessions"),
+        Metric("sessions", max_worse=0.1),
     )
-    shipped = stopped = 0
-    for _ in range(runs):
-        control, treatment = (_shoppers(rng, n) for _ in range(2))
-        verdict = decide(compare_all(asked, control, treatment), "B", 2 * n).verdict
-        shipped, stopped = (
-            shipped + (verdict is Verdict.SHIP),
-            stopped + (verdict is Verdict.STOP),
+    found = [
+        decide(compare_all(asked, *pair), "B", 2 * n).verdict
+        for pair in experiments(rng, runs, visits(n), visits(n))
+    ]
+    yield Line("A/A that ships", 0.0, 0.025, found.count(Verdict.SHIP) / runs, runs)
+    # Orders worse, sessions worse, or sessions worse than allowed: two tests of 2.5 %.
+    yield Line("A/A that stops", 0.0, 0.05, found.count(Verdict.STOP) / runs, runs)
+    several = (Metric("orders", per="sessions"), Metric("sessions"), Metric("before"))
+    shipped = 0
+    for control, *treatments in experiments(rng, runs, *[visits(n)] * 3):
+        shipped += any(
+            decide(compare_all(several, control, t, alpha=0.025), "B", 2 * n).verdict
+            is Verdict.SHIP
+            for t in treatments
         )
-    yield Line(f"A/A that ships, n={n:,}", 0.0, 0.025, shipped / runs, runs)
-    # Conversion worse, revenue worse, or revenue worse than allowed: two tests of 2.5 %.
-    yield Line(f"A/A that stops, n={n:,}", 0.0, 0.05, stopped / runs, runs)
+    yield Line("A/A/A of 3 success metrics that ships any", 0.0, 0.025, shipped / runs, runs)
 
 
-def false_split(rng: np.random.Generator, runs: int) -> Line:
-    """A fair split that raises the alarm of a broken one."""
-    halves = rng.binomial(5000, 0.5, runs)
-    alarms = sum(not sample_ratio([int(h), 5000 - int(h)], [0.5, 0.5]).ok for h in halves)
-    return Line("a fair split of 5,000 called broken", 0.0, 0.001, alarms / runs, runs)
+# A look every day
 
 
-def _share(p: float, n: int) -> Estimate:
-    return Estimate(float(p), float(p * (1 - p) / n), n)
-
-
-def _visits(rng: np.random.Generator, n: int, orders_per_session: float) -> Moments:
-    sessions = 1 + rng.poisson(rng.gamma(1.0, 1.5, n))
-    taste = rng.gamma(2.0, 0.5, n)  # mean 1: visitors' sessions resemble each other
-    orders = rng.poisson(sessions * taste * orders_per_session)
-    return _moments({"sessions": sessions, "orders": orders})
-
-
-def _shoppers(rng: np.random.Generator, n: int) -> Moments:
-    sessions = 1 + rng.poisson(0.8, n)
-    ordering = rng.binomial(sessions, 0.05)
-    revenue = np.round(ordering * rng.lognormal(8, 0.6, n)).astype(np.int64)
-    columns = {name: np.zeros(n, np.int64) for name in COLUMNS}
-    return _moments(
-        columns
-        | {
-            "sessions": sessions,
-            "orders": ordering,
-            "ordering_sessions": ordering,
-            "revenue": revenue,
-        }
+def every_day(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """What holds at all looks together, and what becomes of ranges that are made for one."""
+    planned = 2 * DAYS * DAILY
+    for what, make, metric in (
+        ("5% buy", buyers(0.05, DAILY), Metric("x")),
+        ("revenue, 5% buy", spenders(0.05, DAILY), Metric("x")),
+        ("orders per session", visits(DAILY), Metric("orders", per="sessions")),
+    ):
+        wrong = dict.fromkeys((planned, 10_000), 0)
+        for looks in _courses(rng, runs, make, make):
+            for tuned_for in wrong:
+                wrong[tuned_for] += any(_excludes(metric, look, tuned_for) for look in looks)
+        for tuned_for, times in wrong.items():
+            where = f"A/A, {DAYS} daily looks, tuned for {tuned_for:,}: {what}"
+            yield Line(where, 0.0, 0.05, times / runs, runs)
+    metric = Metric("x")
+    naive = sum(
+        any(_excludes(metric, look, None) for look in looks)
+        for looks in _courses(rng, runs, buyers(0.05, DAILY), buyers(0.05, DAILY))
     )
-
-
-def _moments(columns: dict[str, NDArray[np.int64]]) -> Moments:
-    """As `Moments.of`, which would take a loop over every visitor."""
-    n = len(next(iter(columns.values())))
-    return Moments(
-        tuple(columns),
-        n,
-        tuple(int(x.sum()) for x in columns.values()),
-        tuple(int(columns[a] @ columns[b]) for a, b in pairs(tuple(columns))),
+    yield Line(
+        "  the same with ranges made for one look (no promise)", 0.0, 1.0, naive / runs, runs
     )
+    yield from _daily_guardrails(rng, runs, planned)
+    yield from _daily_verdicts(rng, runs, planned)
+
+
+def _daily_guardrails(rng: np.random.Generator, runs: int, planned: int) -> Iterator[Line]:
+    """A guardrail exactly as much worse as allowed, and the lift that its range has to hold."""
+    harmless = missed = 0
+    for looks in _courses(rng, runs, buyers(0.1, DAILY), buyers(0.09, DAILY)):
+        figures = [(ratio(t, "x"), ratio(c, "x")) for c, t in looks]
+        harmless += any(non_inferiority(t, c, 0.1, tuned_for=planned).proven for t, c in figures)
+        missed += any(
+            not lift.low <= -0.1 <= lift.high
+            for lift in (relative_lift(t, c, tuned_for=planned) for t, c in figures)
+        )
+    yield Line("falsely harmless at any daily look: 10% allowed", 0.0, 0.05, harmless / runs, runs)
+    yield Line("lift interval misses -10% at any daily look", 0.0, 0.05, missed / runs, runs)
+
+
+def _daily_verdicts(rng: np.random.Generator, runs: int, planned: int) -> Iterator[Line]:
+    asked = (Metric("orders", per="sessions"), Metric("sessions", max_worse=0.1))
+    shipped = 0
+    for looks in _courses(rng, runs, visits(DAILY), visits(DAILY)):
+        shipped += any(
+            decide(compare_all(asked, *look, tuned_for=planned), "B", look[0].n).verdict
+            is Verdict.SHIP
+            for look in looks
+        )
+    yield Line("A/A that ships at any daily look", 0.0, 0.025, shipped / runs, runs)
+
+
+def _courses(
+    rng: np.random.Generator, runs: int, control: Make, treatment: Make
+) -> Iterator[Sequence[tuple[Moments, Moments]]]:
+    """What is known of both arms at the end of each day, one experiment after the other."""
+    days = experiments(rng, runs * DAYS, control, treatment)
+    for _ in range(runs):
+        c, t = next(days)
+        looks = [(c, t)]
+        for _ in range(DAYS - 1):
+            more_c, more_t = next(days)
+            c, t = c + more_c, t + more_t
+            looks.append((c, t))
+        yield looks
+
+
+def _excludes(metric: Metric, look: tuple[Moments, Moments], tuned_for: float | None) -> bool:
+    """Whether the range of the difference excludes 0."""
+    c, t = (metric.estimate(moments) for moments in look)
+    gap = difference(t, c, tuned_for=tuned_for)
+    return gap.low > 0 or gap.high < 0
+
+
+# The split of visitors
+
+
+def splits(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """A fair split called broken, and a broken one found out."""
+    fair = sum(not _split(rng.binomial(5000, 0.5), 5000).ok for _ in range(runs))
+    yield Line("a fair split of 5,000 called broken", 0.0, 0.001, fair / runs, runs)
+    broken = sum(not _split(rng.binomial(20_000, 50 / 96), 20_000).ok for _ in range(runs))
+    yield Line("a split of 50 to 46 in 20,000 found out", 0.99, 1.0, broken / runs, runs)
+    days = np.arange(1, DAYS + 1) * 2 * DAILY
+    for what, share, low, high in (
+        ("a fair split called broken at any daily look", 0.5, 0.0, 0.001),
+        ("a split of 50 to 45 found out by day 28", 50 / 95, 0.99, 1.0),
+    ):
+        alarms = sum(
+            any(
+                not _split(seen, n, sequential=True).ok
+                for seen, n in zip(rng.binomial(2 * DAILY, share, DAYS).cumsum(), days, strict=True)
+            )
+            for _ in range(runs)
+        )
+        yield Line(what, low, high, alarms / runs, runs)
+
+
+def _split(seen: int, n: int, sequential: bool = False) -> SampleRatio:
+    return sample_ratio([int(seen), int(n - seen)], [0.5, 0.5], sequential=sequential)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 SIMULATION = Path(__file__).parents[2] / "benchmarks" / "intervals.py"
-LINES = list(runpy.run_path(str(SIMULATION))["simulate"](runs=1000, seed=1))
+LINES = list(runpy.run_path(str(SIMULATION))["simulate"](runs=200, seed=1))
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.what)

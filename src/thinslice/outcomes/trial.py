@@ -161,16 +161,19 @@ class Trial:
         }
 
     def _lines(self) -> list[str]:
-        lines = []
+        lines = [*self.notes, *([""] if self.notes else [])]
         for c in self.comparisons:
             lines.append(f"{c.decision.verdict or 'no verdict'}: {c.decision.sentence}")
             if c.decision.reason != c.decision.sentence:
                 lines.append(c.decision.reason)
             lines += ["", *_aligned(self.control, c), ""]
         counted = ", ".join(f"{n:,} in {arm}" for arm, n in self.visitors.items())
-        looks = "any number of looks" if self.tuned_for else "one look"
-        lines.append(f"{counted}; split as meant: p = {self.split.p_value:.2g}; for {looks}.")
-        return [*lines, *self.notes]
+        looks = "as often as you like" if self.tuned_for else "once"
+        lines.append(
+            f"{counted} (split as meant: p = {self.split.p_value:.2g}). Ranges hold when looked "
+            f"at {looks}."
+        )
+        return lines
 
 
 def experiment(
