@@ -34,7 +34,7 @@ def served(current: CurrentBundle, version: str | None) -> bool:
 
 
 def damage(folder: Path, version: str | None) -> None:
-    file = folder / str(version) / "session.codes.npy"
+    file = folder / str(version) / "knn.codes.npy"
     file.write_bytes(file.read_bytes()[:-1] + b"\xff")
 
 

@@ -98,9 +98,7 @@ def in_threads(work: Any, ranges: list[tuple[int, int]]) -> list[Any]:
         return list(pool.map(lambda r: work(*r), ranges))
 
 
-def split_evenly(
-    work_until: NDArray[np.int64], at_most: int = 4_000_000
-) -> list[tuple[int, int]]:
+def split_evenly(work_until: NDArray[np.int64], at_most: int = 4_000_000) -> list[tuple[int, int]]:
     """Ranges of products with about the same work each, given the work before every product."""
     total, n = int(work_until[-1]), len(work_until) - 1
     pieces = 1 if total < 100_000 else max(2 * min(os.cpu_count() or 1, 8), total // at_most)

@@ -68,9 +68,7 @@ class ItemTable:
 
     def rows(self) -> NDArray[np.int32]:
         """The row of every entry."""
-        return np.repeat(
-            np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets)
-        )
+        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
 
     def two_steps(self, width: int, length: int) -> ItemTable:
         """Where two steps along the `width` strongest entries lead, and how strongly in all."""

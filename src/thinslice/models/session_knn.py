@@ -76,7 +76,10 @@ class SessionKnn:
         products: ProductCodes,
         arrays: dict[str, NDArray[np.generic]],
         settings: KnnSettings | None = None,
+        *,
+        repeats: bool = False,
     ) -> None:
+        self.repeats = repeats
         self.products = products
         self.settings = settings or KnnSettings()
         self.arrays = {name: read_only(arrays[name]) for name in ARRAYS}
@@ -89,6 +92,11 @@ class SessionKnn:
             (self.settings.half_life_days or 0.0) * DAY_US,
         )
         self._idf = read_only(_idf_factors(self.arrays["idf"], self.settings.idf_weight))
+        self.arguments = (
+            (*(int(number) for number in self._numbers[:2]), *self._numbers[2:]),
+            self._weights,
+            (*self._index[:-1], self._idf),
+        )
         self._local = threading.local()
 
     def recommend(
@@ -105,7 +113,7 @@ class SessionKnn:
         found = recommend_from(
             scratch.query,
             len(query),
-            -1 if last is None else last,
+            -1 if last is None or self.repeats else last,
             n,
             now_us or 0,
             *self._numbers,

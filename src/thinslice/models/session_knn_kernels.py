@@ -222,16 +222,36 @@ def _credit(
     offsets: Any, codes: Any, lag_of: Any, place_of: Any, credits: Any, best: Any, found: int,
     because: Any,
 ) -> None:  # fmt: skip
-    """Which product of the running session spoke most for each of the best, itself excepted.
-
-    A neighbour's vote is split over the products it shares in the proportion in which they made
-    it similar.
-    """
+    """Which product of the running session spoke most for each of the best, itself excepted."""
     for place in range(found):
         place_of[best[place]] = place + 1
         because[place] = -1
         for lag in range(n_query):
             credits[place, lag] = 0.0
+    credit_votes(
+        n_query, sessions, similarities, n_sessions, position_weights, step_weights,
+        ahead_weights, behind_weights, offsets, codes, lag_of, place_of, credits,
+    )  # fmt: skip
+    for place in range(found):
+        most = 0.0
+        for lag in range(n_query):
+            if query[lag] != best[place] and credits[place, lag] > most:
+                most = credits[place, lag]
+                because[place] = query[lag]
+        place_of[best[place]] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def credit_votes(
+    n_query: int, sessions: Any, similarities: Any, n_sessions: int, position_weights: Any,
+    step_weights: Any, ahead_weights: Any, behind_weights: Any, offsets: Any, codes: Any,
+    lag_of: Any, place_of: Any, credits: Any,
+) -> None:  # fmt: skip
+    """Add to `credits[place, lag]` what a product of the running session did for a candidate.
+
+    A neighbour's vote is split over the products it shares in the proportion in which they made
+    it similar. `place_of` is 1 + the place of the candidates that are asked about, 0 elsewhere.
+    """
     shared_lags = np.empty(n_query, np.int32)
     for a in range(n_sessions):
         start, end = offsets[sessions[a]], offsets[sessions[a] + 1]
@@ -254,10 +274,3 @@ def _credit(
             weight = ahead_weights[j - latest] if j >= latest else behind_weights[latest - j]
             for b in range(n_shared):
                 credits[place, shared_lags[b]] += vote * weight * position_weights[shared_lags[b]]
-    for place in range(found):
-        most = 0.0
-        for lag in range(n_query):
-            if query[lag] != best[place] and credits[place, lag] > most:
-                most = credits[place, lag]
-                because[place] = query[lag]
-        place_of[best[place]] = 0

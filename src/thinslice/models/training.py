@@ -31,6 +31,17 @@ class TrainingSessions:
     def n_sessions(self) -> int:
         return len(self.offsets) - 1
 
+    def newest(self, share: float) -> TrainingSessions:
+        """The newest sessions, that share of all."""
+        first = int(self.n_sessions * (1 - share))
+        start = self.offsets[first]
+        return TrainingSessions(
+            self.n_products,
+            self.offsets[first:] - start,
+            self.codes[start:],
+            self.ended_us[first:],
+        )
+
 
 def training_sessions(log: SessionLog, max_products: int) -> TrainingSessions:
     """Drop repeats within a session, keep its last `max_products` products, and drop singles.
