@@ -73,8 +73,8 @@ def outlook(readout: Readout, now_us: int) -> Outlook | None:
 def _needed(readout: Readout, visitors: int) -> tuple[int | None, str]:
     if readout.decision.more_visitors:
         return readout.decision.more_visitors, "looks"
-    if readout.verdict is not None or not visitors:
-        return None, "looks"
+    if not visitors:
+        return None, "design"
     everyone: Moments | None = None
     for moments in readout.moments.values():
         everyone = moments if everyone is None else everyone + moments

@@ -76,14 +76,16 @@ def track_record(foretold: Sequence[Foretold], confidence: float = 0.95) -> Trac
 def foretold(readouts: Iterable[Mapping[str, Any]]) -> list[Foretold]:
     """What can be compared: readouts as plain values, with the `offline` evaluation beside them.
 
-    Left out: a list against itself, a broken split, no verdict, and lists nobody evaluated.
+    Left out: one that still runs, a list against itself, one without a verdict, and lists that
+    nobody evaluated.
     """
     found = []
     for r in readouts:
         differs = len({v["policy"] for v in r["variants"]}) > 1
         online = next(row for row in r["rows"] if row["is_deciding"])["relative"]["estimate"]
         offline = offline_difference(r)
-        if differs and r["verdict"] and offline is not None and online is not None:
+        over = r.get("state", "stopped") == "stopped"
+        if over and differs and r["verdict"] and offline is not None and online is not None:
             found.append(Foretold(r["experiment"], offline, online))
     return found
 

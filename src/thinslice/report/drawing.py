@@ -43,7 +43,7 @@ def toward_better(row: Row) -> dict[str, float | None]:
 
 
 def change_span(rows: Sequence[Row]) -> float:
-    """The change at the edge of the scale that holds every range of these rows, 1% to 100%.
+    """The change at the edge of the scale that holds the ranges of these rows, 1% to 100%.
 
     >>> change_span([{"relative": {"low": -0.02, "high": 0.25}, "max_worse": None}])
     0.27

@@ -94,7 +94,7 @@ class FindingPages:
         return self._site.page(
             request,
             "readout_page.html",
-            readouts=list(known.values()),
+            readouts=sorted(known.values(), key=_running_first),
             one=one,
             headline=read_out_headline([r["judgement"]["verdict"] for r in known.values()]),
         )
@@ -158,6 +158,11 @@ def planned(engine: Engine, shop: str) -> dict[str, Any]:
             if agreed is not None and e.started_us < agreed
         ],
     }
+
+
+def _running_first(readout: dict[str, Any]) -> tuple[bool, int]:
+    """What runs before what is over, the latest first."""
+    return readout["state"] == "stopped", -int(readout["period"]["start_us"])
 
 
 def read_out_headline(verdicts: list[str | None]) -> str:
