@@ -239,7 +239,10 @@ def read_out(
         rules,
         margin_source,
         decision,
-        _notes(experiment, end_us, found.left_out["visitors_in_two_variants"], sum(visitors)),
+        (
+            *([split.warning] if split.warning else []),
+            *_notes(experiment, end_us, found.left_out["visitors_in_two_variants"], sum(visitors)),
+        ),
     )
 
 

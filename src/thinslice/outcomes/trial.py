@@ -134,7 +134,7 @@ class Trial:
             "reason": chosen.decision.reason,
             "sentence": chosen.decision.sentence,
             "more_visitors": chosen.decision.more_visitors,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self._others(chosen)],
             "known_effect": None,
             "sequential": self.tuned_for is not None,
         }
@@ -150,6 +150,14 @@ class Trial:
             f"no treatment is called {treatment!r}; there are: "
             f"{', '.join(c.treatment for c in self.comparisons)}"
         )
+
+    def _others(self, chosen: Comparison) -> list[str]:
+        """What a page about one treatment says of the others."""
+        return [
+            f"{c.treatment}: {c.decision.verdict or 'no verdict'}. {c.decision.sentence}"
+            for c in self.comparisons
+            if c is not chosen
+        ]
 
     def _variant(self, arm: str) -> dict[str, Any]:
         return {

@@ -82,7 +82,8 @@ def settling(readout: Mapping[str, Any], row: Row | None = None) -> dict[str, An
 
     None below two days with a range.
     """
-    deciding = row or next(row for row in readout["rows"] if row["is_deciding"])
+    rows = readout["rows"]
+    deciding = row or next((row for row in rows if row["is_deciding"]), rows[0])
     courses = readout.get("daily_by_kpi", {})
     course = courses.get(deciding["kpi"], readout["daily"] if row is None else [])
     days = [
