@@ -123,7 +123,9 @@ def judge_table(table: Table, plan: Plan, *, seed: int = 0, **names: str) -> Jud
 
 def _guess_true(table: Table, taken: set[str]) -> str:
     named = _by_name(table, TRUE_NAMES, taken)
-    named = [name for name in named if len(_distinct(table[name], 21)) <= 20]
+    for name in named:
+        if len(_distinct(table[name], 21)) <= 20:
+            return name
     binary = [
         name
         for name in table
@@ -131,29 +133,28 @@ def _guess_true(table: Table, taken: set[str]) -> str:
         and _plain(name) not in SCORE_NAMES
         and len(_distinct(table[name], 3)) == 2
     ]
-    found = named[:1] or (binary if len(binary) == 1 else [])
-    if not found:
+    if len(binary) != 1:
         raise InputError(
             f"which column says what really happened? There are {_few(list(table))}; name one as "
             "the truth"
         )
-    return found[0]
+    return binary[0]
 
 
 def _guess_score(table: Table, taken: set[str]) -> str:
-    named = _by_name(table, SCORE_NAMES, taken)
+    if named := _by_name(table, SCORE_NAMES, taken):
+        return named[0]
     shares = [
         name
         for name, column in table.items()
         if name not in taken and _is_share(column) and len(_distinct(column, 3)) > 2
     ]
-    found = named[:1] or (shares if len(shares) == 1 else [])
-    if not found:
+    if len(shares) != 1:
         raise InputError(
             f"which column has the model's scores? There are {_few(list(table))}; name one as the "
             "score"
         )
-    return found[0]
+    return shares[0]
 
 
 def _by_name(table: Table, known: list[str], taken: set[str]) -> list[str]:

@@ -89,7 +89,7 @@ def _typed(cells: Any) -> NDArray[Any]:
     numbers, readable = AmountReader.of(text.slice(0, 1000)).read(text)
     if readable.all():
         return numbers
-    values = np.asarray(text.to_numpy(zero_copy_only=False), dtype=object)
+    values = np.array(text.to_pylist(), dtype=object)
     lowered = {str(value).lower() for value in set(values.tolist()) if value is not None}
     if lowered <= _BOOLEANS.keys():
         return np.array([_BOOLEANS.get(str(value).lower(), np.nan) for value in values.tolist()])
