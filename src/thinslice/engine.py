@@ -58,6 +58,7 @@ from thinslice.store.exports.whole_tables import WholeTable, read_whole
 from thinslice.store.incumbent import lists_shown
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import read_photos
+from thinslice.titles import Titles
 
 Progress = Callable[[int, int | None], None]
 """Called with (bytes or rows done, total or None)."""
@@ -198,7 +199,13 @@ class Engine:
             )
         bundle = learn(log, self.settings)
         bundle.publish(self.directory.models(shop_id))
+        if (titles := self.titles(shop_id)).can_learn():
+            titles.learn()
         return bundle
+
+    def titles(self, shop_id: str) -> Titles:
+        """The shop's categories by title: learn, classify, correct, review; see `titles.py`."""
+        return self.shelf(shop_id).titles
 
     # 4. Would it have worked?
 

@@ -26,6 +26,7 @@ from thinslice.store.exports.staging import ImportReport
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
+from thinslice.titles import Titles
 
 
 class Shelf:
@@ -63,6 +64,11 @@ class Shelf:
     def held_back(self) -> CurrentBundle:
         """The model of the latest evaluation, which has not seen the sessions it predicted."""
         return CurrentBundle(self._directory.held_back(self.shop.id))
+
+    @cached_property
+    def titles(self) -> Titles:
+        """The title classifier, and what people say to it."""
+        return Titles(self._directory.titles(self.shop.id), self.catalog, self.results)
 
     def ranker(self) -> Ranker:
         """The list makers in force over the catalogue in force, made anew when either changes."""

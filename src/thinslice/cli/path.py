@@ -134,10 +134,20 @@ def import_(
 
 
 @app.command()
-def build(shop: ShopId = None, data: DataFolder = None) -> None:
-    """3b. Learn from the sessions, and serve the result without dropping a request."""
+def build(
+    titles: Annotated[
+        bool, typer.Option("--titles", help="Only the categories, from the catalogue's titles.")
+    ] = False,
+    shop: ShopId = None,
+    data: DataFolder = None,
+) -> None:
+    """3b. Learn from the sessions and titles; serve the result without dropping a request."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
+    if titles:
+        with console.status("learning the categories ..."):
+            say(engine.titles(shop_id).learn().sentence())
+        return
     with console.status("learning from the sessions ..."):
         bundle = engine.build(shop_id)
     say(f"{bundle.sentence()} Version {bundle.version} is now served.")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinslice.errors import StorageError
+from thinslice.models.current import Current
 from thinslice.models.title_features import clean, encode
 from thinslice.models.title_kernels import (
     ACCEPTED,
@@ -224,6 +225,15 @@ class TitleClassifier:
             answer.intercept,
         )
 
+    def with_bars(self, bars: NDArray[np.floating], **known: Any) -> TitleClassifier:
+        """The same with other bars, one per node; `known` is added to the meta."""
+        arrays = {**self.arrays, "bars": np.asarray(bars, np.float32)}
+        return TitleClassifier(arrays, {**self.meta, **known})
+
+    def with_decided(self, decided: Mapping[str, str], **known: Any) -> TitleClassifier:
+        """The same that answers as people decided: cleaned title to category path."""
+        return TitleClassifier(self.arrays, {**self.meta, "decided": dict(decided), **known})
+
     # versions
 
     def publish(self, folder: Path, *, now_us: int | None = None) -> str:
@@ -260,6 +270,15 @@ class TitleClassifier:
             f"{_percent(self.meta['held_out']['top_1'])} of held-out titles were put right, and "
             f"{_percent(self.meta['held_out']['accepted'])} need no person."
         )
+
+
+class CurrentTitles(Current[TitleClassifier]):
+    """The classifier that CURRENT names, ready to answer."""
+
+    def load(self, version: str) -> TitleClassifier:
+        model = TitleClassifier.load(self.folder, version)
+        model.warm_up()
+        return model
 
 
 def _read_only(array: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -99,8 +99,8 @@ def learn_titles(
     tree = _Tree.of(classes)
     levels = _levels(likely, labels[shown], tree)
     knots = np.stack([curve(chance, hit) for chance, hit in levels]).astype(np.float32)
-    bars = _bars(levels, knots, tree, precision)
     found = _found(likely, knots, labels[shown], np.asarray(kept)[shown], classes)
+    bars = _bars(len(tree.paths), tree.class_nodes, found.confidences[:, 0], found.hit, precision)
     fitted = _fit(features, np.arange(len(texts)), labels, len(classes))
     meta = {
         "classes": list(classes),
@@ -351,14 +351,20 @@ def _levels(
     return found
 
 
-def _bars(levels: Any, knots: Any, tree: _Tree, precision: float) -> NDArray[np.float64]:
-    """One bar per node: that of the classes, or of its depth."""
-    by_level = [
-        max(LEAST_BAR, bar_for_precision(calibrated(chance, knots[level]), hit, precision))
-        for level, (chance, hit) in enumerate(levels)
-    ]
-    bars = np.array([by_level[min(d, len(by_level) - 1)] for d in tree.depths])
-    bars[tree.class_nodes] = by_level[0]
+def bars_for_precision(
+    model: TitleClassifier, confidence: Any, hit: Any, precision: float
+) -> NDArray[np.float64]:
+    """One bar per node: of the classes what keeps the precision, of a level above the precision
+    itself, since whatever is answered there was not sure enough below."""
+    class_nodes = model.arrays["class_nodes"]
+    return _bars(len(model.nodes), np.asarray(class_nodes), confidence, hit, precision)
+
+
+def _bars(
+    nodes: int, class_nodes: Ints, confidence: Any, hit: Any, precision: float
+) -> NDArray[np.float64]:
+    bars = np.full(nodes, precision)
+    bars[class_nodes] = max(LEAST_BAR, bar_for_precision(confidence, hit, precision))
     return bars
 
 

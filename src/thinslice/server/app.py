@@ -132,6 +132,7 @@ class Worker:
         for shop in self.engine.control.shops():
             try:
                 self.engine.shelf(shop.id).ranker()
+                self.engine.titles(shop.id).is_learned()
             except ThinsliceError as error:
                 _log.warning("shop %s is served without its model: %s", shop.id, error)
 

@@ -1,4 +1,4 @@
-"""The process beside the workers: it seals what they have written, and watches experiments."""
+"""The process beside the workers: it seals, watches experiments, and learns from corrections."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 from thinslice.config import Settings
 from thinslice.durable import try_lock
 from thinslice.errors import StorageError, ThinsliceError
+from thinslice.server.refits import Refits
 from thinslice.server.watch import Watch
 from thinslice.store.directory import DataDirectory
 from thinslice.store.log.event_log import EventLog
@@ -33,11 +34,12 @@ def main() -> None:
     settings, parent = Settings(), int(sys.argv[1])
     directory = DataDirectory(settings.data)
     log = EventLog(directory, settings)
-    lock, watch, told = None, None, set[str]()
+    lock, watch, refits, told = None, None, None, set[str]()
     while not stop.is_set() and os.getppid() == parent:
         lock = lock or _turn(directory)
         if lock is not None:
-            watch = watch or _watching(settings)
+            watch = watch or _started(Watch(settings))
+            refits = refits or _started(Refits(settings))
             seal_once(log, told)
         _wait(stop, settings.seal_seconds, parent)
 
@@ -100,10 +102,9 @@ def _turn(directory: DataDirectory) -> int | None:
         return None
 
 
-def _watching(settings: Settings) -> Watch:
-    watch = Watch(settings)
-    watch.start()
-    return watch
+def _started(thread: threading.Thread) -> threading.Thread:
+    thread.start()
+    return thread
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -124,7 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _prepare(settings: Settings) -> None:
     """Compile the models' kernels once and onto the disk, so that no worker has to."""
-    if not any(settings.data.glob("models/*/CURRENT")):
+    if not any(settings.data.glob("*/*/CURRENT")):
         return
     from thinslice.engine import Engine
     from thinslice.errors import ThinsliceError
@@ -133,6 +133,7 @@ def _prepare(settings: Settings) -> None:
     for shop in engine.control.shops():
         try:
             engine.shelf(shop.id).model.get()
+            engine.titles(shop.id).is_learned()
         except ThinsliceError:
             continue
 

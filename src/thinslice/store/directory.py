@@ -50,6 +50,10 @@ class DataDirectory:
     def models(self, shop: str) -> Path:
         return self._made("models", shop_name(shop))
 
+    def titles(self, shop: str) -> Path:
+        """The versions of the title classifier, and what people said about titles."""
+        return self._made("titles", shop_name(shop))
+
     def held_back(self, shop: str) -> Path:
         """The model of the latest evaluation, which learned from the earlier sessions only."""
         return self._made("held-back", shop_name(shop))
