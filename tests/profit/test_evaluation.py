@@ -5,6 +5,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.stats
+from empulse.metrics import empc_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -294,6 +296,18 @@ def test_the_expected_maximum_is_higher_than_the_headline():
     assert "every sample of rows, with the outcomes known" in best.assumes
 
 
+def test_the_expected_maximum_over_payoffs_alone_is_the_empc_of_empulse():
+    # An offer costs 10 and its contact 1, and a churner of 200 accepts it with a chance that is
+    # Beta(6, 14): a hit brings 190 of that chance less 1 (Verbraken, Verbeke and Baesens 2013).
+    y, score, _ = sample()
+    payoff = Payoff(tp=scipy.stats.beta(6, 14, loc=-1, scale=190), fp=-11)
+    found = evaluate(y, score, Plan(payoff)).expected_maximum(20_000, resample=False)
+    peer = empc_score(y, score, clv=200, alpha=6, beta=14, contact_cost=1, incentive_cost=10)
+    assert found.mean / len(y) == pytest.approx(peer, rel=0.005)
+    assert "every set of payoffs" in found.assumes
+    assert "sample of rows" not in found.assumes
+
+
 def test_a_guessed_payoff_widens_the_expected_maximum():
     y, score, _ = sample(300)
     known, guessed = (
@@ -348,6 +362,16 @@ Y4, P4 = [0, 1] * 40, [0.2, 0.7] * 40
         (lambda: Plan(Payoff(tp=1), threshold="high"), "threshold is a number"),
         (lambda: Plan(Payoff(tp=1), currency="USD"), "name one currency"),
         (lambda: Plan(capacity=3), "capacity is for predictions"),
+        (lambda: Plan(Payoff(tp=1), constraints=3), "constraints are a list"),
+        (
+            lambda: evaluate(Y4, pd.Series(pd.date_range("2026", periods=80)), Payoff(tp=1)),
+            "must hold numbers",
+        ),
+        (
+            lambda: evaluate(Y4, P4, Payoff(tp=1), cluster=[1.0, float("nan")] * 40),
+            "known in every row",
+        ),
+        (lambda: evaluate(Y4, P4, Payoff(tp=1)).compare(3), "evaluation of another model"),
     ],
 )
 def test_what_is_ambiguous_or_wrong_is_an_error_that_says_what_to_do(call, says):
@@ -377,3 +401,9 @@ def test_a_prediction_plan_survives_its_file_and_shows_changes():
     assert changed.problem in evaluate(y, score, changed, data={"clv": clv}).assumptions
     with pytest.raises(InputError, match="column:NAME"):
         Plan(PAYOFF, baseline=[0, 1]).to_yaml()
+
+
+def test_numbers_of_numpy_are_numbers_of_a_plan():
+    plan = Plan(PAYOFF, must_beat=np.int64(5), capacity=np.int32(10), per_year=np.float64(12))
+    assert plan == Plan(PAYOFF, must_beat=5, capacity=10, per_year=12)
+    assert Plan.from_yaml(plan.to_yaml()) == plan

@@ -160,6 +160,12 @@ def test_it_is_plain_json_and_the_plan_survives_its_file():
         (lambda: Payoff.from_dict({"ranking": {"click": 1}, "tp": 2}), "a payoff of lists has"),
         (lambda: Plan(PAYOFF, baseline="all"), "There are: popular, nothing, random"),
         (lambda: Plan(PAYOFF, threshold=0.5), "lists have no threshold"),
+        (lambda: Plan(PAYOFF, capacity=0), "a whole number from 1 on"),
+        (lambda: Plan(PAYOFF, capacity=2.5), "a whole number from 1 on"),
+        (
+            lambda: evaluate([[1], [2]], [["1"], ["2"]], Payoff.ranking(click=1)),
+            "items are 1 in one place and '1' in y_score",
+        ),
         (lambda: evaluate(HAPPENED, LISTS, Plan(PAYOFF)), "needs the column 'margin'"),
         (lambda: evaluate(HAPPENED, None, Plan(PAYOFF), data=ITEMS), "best first"),
         (lambda: evaluate(HAPPENED, LISTS[:2], Plan(PAYOFF), data=ITEMS), "2 rows and y_true has"),

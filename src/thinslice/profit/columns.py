@@ -82,6 +82,8 @@ def matrix(values: Any, what: str) -> tuple[NDArray[Any], list[str] | None]:
 def numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
     """Finite float64 of shape (n,); `InputError` names the first row that is none."""
     try:
+        if array.dtype.kind in "mMc":  # times and complex numbers would be cast
+            raise TypeError
         found = array.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise InputError(f"{what} must hold numbers, got values such as {array[0]!r}") from None
@@ -96,7 +98,7 @@ def numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
 
 def clusters(values: NDArray[Any]) -> NDArray[np.int64]:
     """Which rows rise and fall together, as the place of each one's cluster, shape (n,)."""
-    if values.dtype == object and any(map(missing, values.tolist())):
+    if values.dtype.kind in "OfmM" and any(map(missing, values.tolist())):
         raise InputError("cluster must be known in every row; fill it in or leave the rows out")
     plain = values if values.dtype != object else values.astype(str)
     groups = np.unique(plain, return_inverse=True)[1]

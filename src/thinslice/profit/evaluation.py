@@ -166,6 +166,8 @@ class Evaluation:
 
     def compare(self, other: Evaluation) -> Comparison:
         """This minus `other` on the same rows, paired row by row."""
+        if not isinstance(other, Evaluation):
+            raise InputError("compare takes the evaluation of another model on the same rows")
         if self.n != other.n or not _same(self.y, other.y):
             raise InputError("only evaluations of the same rows in the same order can be compared")
         if self.priced.payoff != other.priced.payoff:

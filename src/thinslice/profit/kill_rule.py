@@ -120,6 +120,8 @@ def _more(gain: Spread, luck: Spread, rows: int) -> str:
 def _held(gain: Spread, currency: str) -> str:
     """What lists hold is no profit: they would have found much of it by themselves."""
     likely = f"likely {say(gain.likely)}"
+    if gain.low == gain.high == 0:
+        return "Its lists hold what the baseline's hold"
     if gain.low >= 0:
         return (
             f"Its lists hold {currency} {say(gain.low)} to {say(gain.high)} a year more of what "
@@ -138,6 +140,8 @@ def _held(gain: Spread, currency: str) -> str:
 
 def _amount(gain: Spread, currency: str) -> str:
     likely = f"most likely {say(gain.likely)}"
+    if gain.low == gain.high == 0:
+        return "It earns what the baseline earns"
     if gain.low >= 0:
         return (
             f"It gains at least {currency} {say(gain.low)} a year, {likely}, at most "

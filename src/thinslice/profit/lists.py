@@ -64,6 +64,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.places: dict[Any, int] = {}
+        self._sample: Any = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -77,9 +78,21 @@ class Catalogue:
             before = len(flat)
             flat += _items(row, what, place)
             lengths[place] = len(flat) - before
+        self._one_kind(flat, what)
         places = self.places
         item = np.fromiter((places.setdefault(x, len(places)) for x in flat), np.int64, len(flat))
         return Items(len(rows), np.repeat(np.arange(len(rows)), lengths), item)
+
+    def _one_kind(self, flat: list[Any], what: str) -> None:
+        """Numbers and text never match, so that '7' here and 7 there would count as a miss."""
+        for item in flat:
+            if self._sample is None:
+                self._sample = item
+            if isinstance(item, str) != isinstance(self._sample, str):
+                raise InputError(
+                    f"items are {self._sample!r} in one place and {item!r} in {what}; make all of "
+                    "them text, or all of them numbers"
+                )
 
 
 def happened(y_true: Any, outcomes: Sequence[str], catalogue: Catalogue) -> list[Items]:

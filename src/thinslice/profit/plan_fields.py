@@ -144,6 +144,11 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
     found["constraints"] = _constraints(plan.constraints, payoff)
     if plan.capacity is not None:
         found["capacity"] = _amount(plan.capacity, "capacity")
+        if payoff.ranks and not (found["capacity"] >= 1 and found["capacity"].is_integer()):
+            raise InputError(
+                "capacity is how many items of a list count, a whole number from 1 on; got "
+                f"{found['capacity']:g}"
+            )
     if plan.threshold is not None and payoff.ranks:
         raise InputError("lists have no threshold; capacity says how many items of a list count")
     if plan.threshold is not None and plan.threshold != EXPECTED:
@@ -158,8 +163,10 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
 
 def _constraints(given: Any, payoff: Payoff) -> tuple[str, ...]:
     """Each in its plain form; `InputError` where there is nothing they could be about."""
-    if given is None or len(given) == 0:
+    if given is None or given == () or given == []:
         return ()
+    if not isinstance(given, str | list | tuple):
+        raise InputError(f"constraints are a list such as ['precision >= 0.3'], got {given!r}")
     if payoff.ranks or payoff.classes > 2:
         raise InputError("constraints are for two classes; leave them out of this plan")
     rows = [given] if isinstance(given, str) else list(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from thinslice.errors import InputError
@@ -73,6 +74,6 @@ class Range:
 
 def number(value: Any, name: str) -> float:
     """A finite number, or `InputError` with the name of the field."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise InputError(f"{name} must be a number, got {value!r}; write it like 12 or 12.5")
     return float(value)

@@ -117,7 +117,8 @@ def evaluate_lists(
             raise InputError(f"{what} has {items.n} rows and y_true has {events.n}")
     worth = _worth(payoff, table, known, events, outcome, catalogue)
     priced = Listed(payoff, events, outcome, worth)
-    length = int(plan.capacity or shown.lengths().max(initial=0))
+    capacity = plan.capacity
+    length = int(shown.lengths().max(initial=0) if capacity is None else capacity)
     groups = _groups(cluster, y_true, events.n)
     held = _held(events, shown, length)
     own = _others(priced, length, len(catalogue), groups, seed)
