@@ -149,6 +149,7 @@ class Readout:
             "start": local_date(start, zone).isoformat(),
             "end": local_date(self.end_us, zone).isoformat() if self.end_us else None,
             "days": (self.end_us - start) / DAY_US if self.end_us else 0.0,
+            "traffic_days": self.experiment.traffic_days(self.end_us) if self.end_us else 0.0,
             "running": self.experiment.stopped_us is None,
             "time_zone": self.time_zone,
         }

@@ -83,13 +83,18 @@ def _no_money(
 
 
 def _sessions_per_month(readout: Mapping[str, Any], plan: Plan) -> tuple[float, str]:
-    """From the plan, else what the experiment saw, scaled to all visitors and a month."""
+    """From the plan, else what the experiment saw, scaled to all visitors and a month.
+
+    `traffic_days` are the days, each counted by the share of the visitors that took part.
+    """
     if plan.sessions_per_month is not None:
         return plan.sessions_per_month, "plan"
     days = readout["period"]["days"]
+    full_days = readout["period"].get("traffic_days", days)
     share = sum(variant["weight"] for variant in readout["variants"])
     seen = sum(variant["sessions"] for variant in readout["variants"])
-    return (seen / share / days * DAYS_PER_MONTH if days >= 1 else 0.0), "experiment"
+    per_day = seen / share / full_days if days >= 1 and full_days else 0.0
+    return per_day * DAYS_PER_MONTH, "experiment"
 
 
 def _effects(readout: Mapping[str, Any], plan: Plan) -> list[Effect]:
