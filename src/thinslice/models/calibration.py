@@ -73,7 +73,8 @@ def curve(chance: Floats, hit: Bools, knots: int = KNOTS) -> Floats:
     size = np.array([len(part) for part in np.array_split(order, knots - 2)])
     # One hit and one miss are added to each part, so that none is certain from what was seen.
     prior = (share * size + at * 2) / (size + 2)
-    smooth = IsotonicRegression(y_min=0, y_max=1).fit(at, prior, sample_weight=size).predict(at)
+    rising = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")  # equal chances merge
+    smooth = rising.fit(at, prior, sample_weight=size).predict(at)
     return np.stack([np.r_[0, at, 1], np.r_[0, smooth, max(smooth[-1], prior[-1])]])
 
 
