@@ -202,8 +202,8 @@ def _open_question(
     if better:
         return f"{_effect(better[0], treatment)}, but it is not shown that nothing else suffers."
     known = [row for row in success or unproven if row.change != "unknown"]
-    if known:
-        row = max(known, key=lambda row: row.z)
+    if known:  # the best of those of which one is enough, the worst of those that all have to pass
+        row = (max if success else min)(known, key=lambda row: row.z)
         return (
             f"{row.metric.label} looks {_moved(row)} with {treatment}, but the range "
             f"({spread_of(row.relative)}) leaves open whether it is."
