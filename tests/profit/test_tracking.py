@@ -132,6 +132,18 @@ def test_a_label_that_never_arrives_does_not_hold_up_its_month():
     assert found.realised.likely == pytest.approx(track(log, plan).realised.likely, rel=0.05)
 
 
+def test_a_month_with_half_of_its_labels_is_realised_where_that_is_said_to_be_enough():
+    log = months(n=2, known=2)
+    lost = np.random.default_rng(0).random(4000) < 0.5
+    plan = Plan(Payoff(tp=50, fp=-20), threshold=0.4)
+    half = {**log, "y_true": np.where(lost, np.nan, log["y_true"])}
+    assert {row["kind"] for row in track(half, plan).table} == {"waiting"}
+    found, whole = track(half, plan, settled=0.4).realised, track(log, plan).realised
+    assert found.low < whole.likely < found.high
+    with pytest.raises(InputError, match="settled is a share"):
+        track(log, plan, settled=95)
+
+
 def test_few_labels_give_a_logistic_curve_and_too_few_no_amount():
     plan = Plan(Payoff(tp=50, fp=-20), threshold=0.4)
     assert "logistic" in track(months(n=2, known=1, per=300), plan).to_dict()["calibration"]
@@ -273,6 +285,7 @@ def test_a_month_that_is_not_over_pays_for_its_days():
         ),
         pl.Series(["2026-01-03"] * 6 + ["2026-02-01"] * 3).str.to_date(),
         ["2026-01"] * 6 + ["2026-02"] * 3,
+        pd.Series(pd.period_range("2026-01", periods=2, freq="M").repeat([6, 3])),
         ["2026-01-03T23:59:59Z"] * 6 + ["2026-02-01 00:00"] * 3,
     ],
 )  # fmt: skip
@@ -308,6 +321,7 @@ def test_words_as_labels_and_a_stated_positive():
         ({"time": ["03/01/2026"] * 9}, {}, InputError, "such as 2026-03-01"),
         ({"time": np.arange(9)}, {}, InputError, "such as 2026-03-01"),
         ({"time": ["1970-01-01", *["2026-01-03"] * 8]}, {"by": "day"}, InputError, "check the dat"),
+        ({}, {"until": 5}, InputError, "until is a date such as"),
         ({}, {"by": "moth"}, InputError, "did you mean 'month'"),
         ({}, {"time": "tme"}, ColumnError, "did you mean 'time'"),
         ({}, {"y_true": "outcome"}, ColumnError, "no column is called 'outcome'"),
@@ -323,6 +337,33 @@ def test_words_as_labels_and_a_stated_positive():
 def test_what_cannot_be_followed_says_why(change, given, error, says):
     with pytest.raises(error, match=says):
         track(by_hand(**change), PLAN, **given)
+
+
+@pytest.mark.parametrize(
+    ("planned", "says"),
+    [
+        (5, "planned is the evaluation that was agreed on"),
+        ({}, "planned has no gain"),
+        ({"gain": 3}, "planned has no gain"),
+        (Plan(Payoff(tp=5, fp=-1, currency="USD"), threshold=0.4), "planned is in USD"),
+    ],
+)
+def test_what_is_no_evaluation_is_no_promise(planned, says):
+    planned = evaluated(planned) if isinstance(planned, Plan) else planned
+    with pytest.raises(InputError, match=says):
+        track(by_hand(), PLAN, planned=planned)
+
+
+def test_days_after_the_last_label_are_not_realised():
+    log = by_hand(time=["2026-01-01"] * 5 + ["2026-01-02"] + ["2026-01-04"] * 3)
+    log["y_true"] = [*log["y_true"][:6], None, None, None]
+    found = track(log, PLAN, by="day")
+    assert found.sentence.startswith("In 2 days, 1 January to 2 January 2026, it earned")
+
+
+def test_a_baseline_given_as_decisions_is_taken_row_by_row():
+    plan = Plan(Payoff(tp=50, fp=-10), baseline=[0, 0, 0, 0, 1, 0, 0, 0, 0])
+    assert track(by_hand(), plan).table[0]["gain"]["likely"] == pytest.approx(140 - 50)
 
 
 def test_recommended_lists_are_followed_by_an_experiment():

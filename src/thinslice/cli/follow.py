@@ -42,6 +42,9 @@ def follow(
         str, typer.Option("--id", help="The column of the customer; their rows count as one.")
     ] = "",
     until: Annotated[str, typer.Option(help="The last day that the log covers.")] = "",
+    settled: Annotated[
+        float, typer.Option(help="The share of labels with which a month is realised.")
+    ] = 0.95,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Does a model in production earn what was planned? Month by month, as labels arrive."""
@@ -64,6 +67,7 @@ def follow(
         cluster=id_ or None,
         planned=None if planned is None else _evaluation(planned),
         until=until or None,
+        settled=settled,
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))

@@ -14,7 +14,7 @@ from thinslice.profit.production_log import ProductionLog
 from thinslice.profit.uncertainty import Sums
 
 SETTLED = 0.95
-"""The share of a period's rows whose label must have arrived before its money is realised."""
+"""The usual share of labels that must have arrived before a period's money is realised."""
 
 GONE = 0.2
 """A calibration error of this part of the usual share is large enough to be told."""
@@ -46,6 +46,7 @@ class Foresight:
     """What has arrived, what can be learned from it, and the money of any set of rows."""
 
     log: ProductionLog
+    share: float
     seed: int
 
     @cached_property
@@ -54,7 +55,7 @@ class Foresight:
         log = self.log
         rows = np.bincount(log.place, minlength=len(log.periods))
         arrived = np.bincount(log.place[log.known], minlength=len(log.periods))
-        found: list[bool] = ((rows > 0) & (arrived >= SETTLED * rows)).tolist()
+        found: list[bool] = ((rows > 0) & (arrived >= self.share * rows)).tolist()
         return found
 
     @cached_property

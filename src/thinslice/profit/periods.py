@@ -56,8 +56,8 @@ def split(days: Days, by: str, until: date | str | None = None) -> tuple[list[Pe
     """
     if by not in SHARES:
         close = get_close_matches(str(by), SHARES, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"a log is followed by {', '.join(SHARES)}, got {by!r}; {hint}".rstrip())
+        hint = f"did you mean {close[0]!r}? Else " if close else ""
+        raise InputError(f"a log is followed by {', '.join(SHARES)}, got {by!r}; {hint}choose one")
     place = _number(days, by)
     first, last = int(place.min()), int(place.max())
     if last - first >= MOST:
@@ -79,7 +79,10 @@ def split(days: Days, by: str, until: date | str | None = None) -> tuple[list[Pe
 def _until(until: date | str | None, days: Days) -> Any:
     if until is None:
         return None
-    end = np.datetime64(_day(until, "until", 0), "D")
+    try:
+        end = np.datetime64(_day(until, "until", 0), "D")
+    except InputError:
+        raise InputError(f"until is a date such as 2026-03-31, got {until!r}") from None
     if days.max() > end:
         raise InputError(f"the log has rows up to {days.max()}, after until={end}; leave one out")
     return end
@@ -89,6 +92,7 @@ def _day(value: Any, what: str, row: int) -> date | None:
     try:
         if missing(value):
             return None
+        value = getattr(value, "start_time", value)  # of a pandas Period
         if isinstance(value, date):  # a datetime is one, with its own time zone
             return date(value.year, value.month, value.day)
         if isinstance(value, str):

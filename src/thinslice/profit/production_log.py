@@ -126,6 +126,8 @@ def read_log(
 
 def _values(given: Any, name: str, columns: Columns, n: int | None = None) -> NDArray[Any]:
     """A column by its name, or an array."""
+    if isinstance(given, str) and not columns.names:
+        raise InputError(f"{name} is the column {given!r} and there is no data; pass the log")
     found = columns.get(given) if isinstance(given, str) else vector(given, name)
     if n is not None and len(found) != n:
         raise InputError(f"{name} has {len(found)} rows and time has {n}; they must be the same")
@@ -185,9 +187,10 @@ def _baseline(
     """How likely the baseline takes each decision in each row, shape (n, K)."""
     n, k = len(decided), len(labels)
     name = plan.baseline
-    if name == "random":
+    words = name if isinstance(name, str) else ""
+    if words == "random":
         return np.tile(np.bincount(decided, minlength=k) / n, (n, 1))
-    if name == "all" and k == 2:
+    if words == "all" and k == 2:
         full = np.ones(n)
         if plan.capacity is not None:
             room = plan.capacity * plan.per_year * np.array([p.share for p in periods])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from thinslice.errors import InputError
 from thinslice.profit.drift import DRIFT, stability
-from thinslice.profit.foresight import Foresight
+from thinslice.profit.foresight import SETTLED, Foresight
 from thinslice.profit.money import say
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import Plan
@@ -51,6 +51,7 @@ def track(
     cluster: Any = None,
     planned: Evaluation | Mapping[str, Any] | None = None,
     until: date | str | None = None,
+    settled: float = SETTLED,
     seed: int = 0,
 ) -> Tracking:
     """What a model in production has realised against the plan, and what is expected on top.
@@ -59,13 +60,17 @@ def track(
     arrived), `y_score` and `y_pred` are its columns (those names are taken where they are not
     given) or arrays. `by` is day, week, month, quarter or year. `planned` is the evaluation that
     was agreed on (or its `to_dict()`): the planned range comes from it, else only from the plan.
-    `until` is the last day that the log covers. Raises `InputError` or `NotEnoughDataError` as
+    `until` is the last day that the log covers, `settled` the share of a period's labels that must
+    have arrived before its money counts as realised. Raises `InputError` or `NotEnoughDataError` as
     `evaluate` does.
     """
     if isinstance(plan, Payoff):
         plan = Plan(plan)
     if not isinstance(plan, Plan) or plan.payoff is None:
         raise InputError("track needs a plan with a payoff: Plan(Payoff(tp=..., fp=...))")
+    promise = _promise(planned, plan)
+    if not 0 < settled <= 1:
+        raise InputError(f"settled is a share of the labels such as 0.95, got {settled!r}")
     log = read_log(
         data,
         plan,
@@ -77,17 +82,28 @@ def track(
         pos_label=pos_label,
         cluster=cluster,
         until=until,
-        labels=getattr(planned, "labels", None),
-        threshold=_threshold(planned),
+        labels=promise.labels if promise else None,
+        threshold=promise.threshold if promise else None,
     )
-    return Tracking(log, by, planned, seed)
+    return Tracking(log, by, promise, settled, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Promise:
+    """What was evaluated beforehand: the gain a year, of how many rows, by which scores."""
+
+    gain: Spread
+    rows: int | None = None
+    threshold: float | None = None
+    score: NDArray[np.float64] | None = None
+    labels: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Row:
     """One period. `gain` is model minus baseline minus its share of the fixed cost.
 
-    `kind` is realised (95 of 100 labels have arrived), expected, waiting (no amount can be given)
+    `kind` is realised (enough labels have arrived), expected, waiting (no amount can be given)
     or no rows. `foreseen` is what was expected of a realised period from those before it,
     `against_plan` below, within or above, `cumulative` the gain up to here, `psi` the stability
     index of the score, `calibration_error` how far the chances were off.
@@ -122,7 +138,8 @@ class Tracking:
 
     log: ProductionLog
     by: str
-    promise: Evaluation | Mapping[str, Any] | None
+    promise: Promise | None
+    share: float
     seed: int
 
     @property
@@ -205,7 +222,8 @@ class Tracking:
             "guessed payoffs could make of such rows.",
             "It counts what happened, not what acting caused: whom acting kept counts as one who "
             "would have stayed. Leave a few alone at random to measure that.",
-            f"A {self.by} is realised when 95 of 100 of its labels have arrived. Before that, "
+            f"A {self.by} is realised when {100 * self.share:g} of 100 labels have arrived; rows "
+            "without one then count with their chances. Before that, "
             "early labels are left out: one kind of outcome is often known sooner.",
         ]
         calibration = self.foresight.calibration
@@ -248,7 +266,7 @@ class Tracking:
 
     @cached_property
     def foresight(self) -> Foresight:
-        return Foresight(self.log, self.seed)
+        return Foresight(self.log, self.share, self.seed)
 
     @cached_property
     def kinds(self) -> list[str]:
@@ -267,7 +285,7 @@ class Tracking:
     def _done(self) -> list[int]:
         """Realised periods, and those without rows: what they cost is known."""
         done = self._of(REALISED)
-        return sorted(done + self._of(EMPTY)) if done else []
+        return sorted([*(k for k in self._of(EMPTY) if done and k < done[-1]), *done])
 
     def _row(self, k: int) -> Row:
         log, period, kind = self.log, self.log.periods[k], self.kinds[k]
@@ -311,11 +329,12 @@ class Tracking:
         share = sum(self.log.periods[k].share for k in which)
         if self.promise is None:
             return Spread(*[plan.must_beat * share] * 3)
-        gain = self.promise["gain"] if isinstance(self.promise, Mapping) else self.promise.gain
-        yearly = Spread(**gain) if isinstance(gain, Mapping) else gain
         undiscounted = plan.per_year / plan.yearly()
         return Spread(
-            *(((g + plan.fixed_cost) * undiscounted - plan.fixed_cost) * share for g in yearly)
+            *(
+                ((g + plan.fixed_cost) * undiscounted - plan.fixed_cost) * share
+                for g in self.promise.gain
+            )
         )
 
     def _left(self, gain: Spread, planned: Spread) -> str:
@@ -331,9 +350,8 @@ class Tracking:
     def _drift(self, here: NDArray[np.bool_]) -> tuple[float, bool] | None:
         """Against the scores of the evaluation, else against those of the first period."""
         log = self.log
-        policy = getattr(self.promise, "policy", None)
-        if log.score is not None and policy is not None and policy.score is not None:
-            return stability(policy.score, log.score[here])
+        if log.score is not None and self.promise and self.promise.score is not None:
+            return stability(self.promise.score, log.score[here])
         first = log.place == 0
         return None if here[first].any() else stability(log.signal[first], log.signal[here])
 
@@ -344,9 +362,9 @@ class Tracking:
         kinds = {
             f"lies below {plan}, beyond luck": [r for r in rows if r.against_plan == "below"],
             f"lies above {plan}, beyond luck": [r for r in rows if r.against_plan == "above"],
-            "has other scores than it started with: other customers, or another model? "
+            "has other scores than at the start: other customers, or another model? "
             f"(The stability index is above {DRIFT:g}.)": [r for r in rows if r.drifted],
-            "turned out other than the chances learned before said: trust expected amounts less, "
+            "did not turn out as the chances learned before it said: trust expected amounts less, "
             "and learn the model anew": [r for r in rows if r.calibration_gone],
             "has no rows; its fixed cost counts all the same": [r for r in rows if r.kind == EMPTY],
         }
@@ -361,13 +379,13 @@ class Tracking:
         if len(rows) == 1:
             return last
         more = len(rows) - 1
-        return f"{last}, as {more} {self.by}{'s' if more > 1 else ''} before,"
+        return f"{last} (and {more} {self.by}{'s' if more > 1 else ''} before)"
 
     @property
     def _more_rows(self) -> str | None:
         """A sentence where the log has far more or fewer rows than the evaluation stands for."""
         log, promise = self.log, self.promise
-        rows = promise.get("rows") if isinstance(promise, Mapping) else getattr(promise, "n", None)
+        rows = promise.rows if promise else None
         here = sum(int(np.count_nonzero(log.place == k)) for k in self._done)
         if not rows or not here:
             return None
@@ -410,17 +428,35 @@ class Tracking:
 
     def _against(self) -> str:
         planned, currency = self._planned(self._done), self.log.plan.currency
-        if self.promise is None:
+        if self.promise is None and not planned.likely:
+            asked = "The plan asks for a gain"
+        elif self.promise is None:
             asked = f"The plan asks for {currency} {say(planned.likely)} in this time"
         else:
             asked = f"Planned was {_between(planned, currency)}"
         return f"{asked}: {self.status}."
 
 
-def _threshold(planned: Any) -> float | None:
-    found = planned.get("threshold") if isinstance(planned, Mapping) else None
-    found = getattr(planned, "threshold", found)
-    return float(found) if found is not None else None
+def _promise(planned: Any, plan: Plan) -> Promise | None:
+    """The parts of an evaluation that is followed up, or of what its `to_dict()` kept."""
+    if planned is None:
+        return None
+    kept = planned if isinstance(planned, Mapping) else None
+    if kept is None and not hasattr(planned, "rivals"):
+        raise InputError(
+            f"planned is the evaluation that was agreed on, or its to_dict(), got {planned!r:.80}"
+        )
+    try:
+        gain = Spread(**kept["gain"]) if kept is not None else planned.gain
+        if kept is not None:
+            return Promise(gain, kept.get("rows"), kept.get("threshold"))
+    except (KeyError, TypeError):
+        raise InputError("planned has no gain with low, likely and high; give to_dict()") from None
+    if planned.plan.currency != plan.currency:
+        raise InputError(
+            f"planned is in {planned.plan.currency} and the plan in {plan.currency}; name one"
+        )
+    return Promise(gain, planned.n, planned.threshold, planned.policy.score, planned.labels)
 
 
 def _between(gain: Spread, currency: str) -> str:
