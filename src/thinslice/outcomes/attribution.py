@@ -40,6 +40,15 @@ Segment = tuple[str, str, str]
 SEGMENTS = ("device", "visits", "category")
 
 
+_REASONS = {
+    "qa": "previewed_lists",
+    "holdout": "lists_for_the_holdout",
+    "paused": "lists_while_paused",
+    "not_in_traffic": "lists_outside_the_traffic",
+    "could_not_show": "lists_that_a_variant_could_not_fill",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Visitors of one variant whose first exposure fell into one quarter of an hour."""
@@ -101,7 +110,7 @@ def attribute(
     cells, segments, who = _summed(found["visitors"])
     (tallies,) = found["tallies"].to_pylist()
     last_us = tallies.pop("last_us")
-    reasons = {f"lists_{row['why']}": row["n"] for row in found["reasons"].to_pylist()}
+    reasons = {_REASONS.get(r["why"], r["why"]): r["n"] for r in found["reasons"].to_pylist()}
     left_out = {name: int(n or 0) for name, n in {**who, **tallies, **reasons}.items()}
     return Attributed(cells, segments, left_out, last_us)
 
