@@ -174,3 +174,34 @@ def test_the_classes_worth_a_word_are_told(make: Callable[[], Engine]) -> None:
     assert told["Home > Cups 0"]["advice"] == "merge or tell apart"
     assert told["Home > Cups 0"]["other"] == "Home > Cups 1"
     assert "Home > Cups 1" in told["Home > Cups 0"]["sentence"]
+
+
+def test_a_table_comes_back_with_categories_and_the_rows_for_a_person_on_top(
+    titles: Titles, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    titles.agree_terms(AskingTerms(precision=0.9))
+    source.write_text("sku;title\n1;soft old lamp 9\n2;quantum flux capacitor\n3;=1+1\n")
+    report = titles.classify_file(source, out, queue=True)
+    lines = out.read_text("utf-8-sig").splitlines()
+    assert lines[0].startswith("sku;title;category;confidence;review;why")
+    assert [line.split(";")[0] for line in lines[1:]] == ["2", "3", "1"]
+    assert lines[2].split(";")[1] == "'=1+1"
+    assert (report.rows, report.to_review) == (3, 2)
+    assert {q.answer.title for q in titles.queue()} == {"quantum flux capacitor", "=1+1"}
+
+
+def test_a_table_in_memory_comes_back_the_same(titles: Titles, tmp_path: Path) -> None:
+    data = b"sku,title\n1,soft old lamp 9\n2,quantum flux capacitor\n"
+    (tmp_path / "in.csv").write_bytes(data)
+    titles.classify_file(tmp_path / "in.csv", tmp_path / "out.csv")
+    found = titles.classify_table(data)
+    assert found.to_csv() == (tmp_path / "out.csv").read_bytes().decode()
+    with pytest.raises(InputError, match="at most 1 rows"):
+        titles.classify_table(data, most_rows=1)
+
+
+def test_corrections_come_from_a_table_too(titles: Titles, tmp_path: Path) -> None:
+    (tmp_path / "said.csv").write_text("title,category\nodd torch,Home > Lighting > Lamps\n,\n")
+    assert titles.correct_from(tmp_path / "said.csv", who="Ada") == 1
+    assert titles.unlearned() == 1

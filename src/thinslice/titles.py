@@ -10,7 +10,7 @@ Like `shelf.py` it knows several stages and hands values from one to the next: t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from thinslice.models.title_features import clean
 from thinslice.models.versions import current
 from thinslice.profit.asking import AskingTerms, bars, trade_off
 from thinslice.store.catalog import ShopCatalog
+from thinslice.store.exports.title_rows import AnswerFile, TitleTable, title_column, to_csv
 from thinslice.store.results import Results
 from thinslice.store.title_reviews import Correction, TitleReviews
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 FEWEST_TITLES = 50
 """Titles with a category below which a build does not learn categories by itself."""
+
+Progress = Callable[[int, int | None], None]
+"""Called with (bytes done, total or None)."""
 
 QUEUE_LOOKS_AT = 5000
 _KEPT = 50_000
@@ -59,6 +63,71 @@ class QueuedTitle:
             "product": self.product,
             "times": self.times,
         }
+
+
+ANSWER_COLUMNS = (
+    "category",
+    "confidence",
+    "review",
+    "why",
+    "because of",
+    "alternative 1",
+    "alternative 2",
+)
+"""What is written beside the rows of a table."""
+
+
+def answer_cells(answer: TitleAnswer) -> list[str]:
+    """An answer as the cells of `ANSWER_COLUMNS`."""
+    others = [category for category, _ in answer.alternatives]
+    return [
+        answer.category,
+        f"{answer.confidence:.3f}",
+        "yes" if answer.needs_person else "",
+        answer.why,
+        ", ".join(answer.spoke_for()),
+        *[*others, "", ""][:2],
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of a table: its rows, those for a person, those of an earlier, stopped run."""
+
+    rows: int
+    to_review: int
+    resumed_at: int
+    skipped: int
+    column: str
+
+    def lines(self) -> list[str]:
+        found = [
+            f"{self.rows:,} titles of the column “{self.column}” have a category; a person should "
+            f"look at {self.to_review:,} of them."
+        ]
+        if self.resumed_at:
+            found.append(f"The first {self.resumed_at:,} were done before it was stopped.")
+        if self.skipped:
+            found.append(f"{self.skipped:,} rows are broken and were left out.")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedTable:
+    """A table and the answer to each of its rows, in its order."""
+
+    columns: tuple[str, ...]
+    title: str
+    cells: list[list[str]]
+    answers: list[TitleAnswer]
+    delimiter: str = ","
+
+    def to_csv(self) -> str:
+        """The table with its answers, rows for a person on top, safe to open in a spreadsheet."""
+        rows = [[*row, *answer_cells(a)] for row, a in zip(self.cells, self.answers, strict=True)]
+        order = sorted(range(len(rows)), key=lambda i: not self.answers[i].needs_person)
+        header = [*self.columns, *ANSWER_COLUMNS]
+        return "\ufeff" + to_csv([header, *(rows[i] for i in order)], self.delimiter)
 
 
 class Titles:
@@ -105,6 +174,71 @@ class Titles:
         """Put titles that need a person on the review queue; return how many wait there."""
         asked = [(clean(a.title), a.title) for a in answers if a.needs_person]
         return self.reviews.wait((key, title) for key, title in asked if key)
+
+    def classify_file(
+        self,
+        source: Path,
+        output: Path,
+        *,
+        column: str | None = None,
+        in_order: bool = False,
+        queue: bool = False,
+        progress: Progress | None = None,
+    ) -> FileReport:
+        """Write a table with categories beside its rows, those for a person on top.
+
+        Stopped at any moment and run again, it goes on where it was. `queue` puts the titles that
+        need a person on the review queue as well.
+        """
+        model, table = self.model(), TitleTable.open(source, column)
+        header = [*table.columns, *ANSWER_COLUMNS]
+        about = source.stat()
+        identity = {
+            "source": [str(source.resolve()), about.st_size, about.st_mtime_ns],
+            "version": model.version,
+            "column": table.title,
+        }
+        before = seen = 0
+        with AnswerFile(
+            output, header, identity, delimiter=table.delimiter, in_order=in_order
+        ) as file:
+            before = file.done
+            for part in table.parts(progress):
+                seen += len(part.titles)
+                new = min(len(part.titles), seen - before)
+                if new <= 0:
+                    continue
+                answers = model.classify_many(part.titles[-new:])
+                beside = zip(part.cells[-new:], map(answer_cells, answers), strict=True)
+                file.write(
+                    [row + cells for row, cells in beside], [a.needs_person for a in answers]
+                )
+                if queue:
+                    self.wait_for_person(answers)
+            file.finish()
+        return FileReport(file.done, file.to_review, before, len(table.skipped), table.title)
+
+    def classify_table(
+        self, source: Path | bytes, *, column: str | None = None, most_rows: int = 20_000
+    ) -> ClassifiedTable:
+        """The same in memory, for a page: a table of at most so many rows, and its answers.
+
+        Raises InputError for a larger one.
+        """
+        table = TitleTable.open(source, column)
+        cells: list[list[str]] = []
+        titles: list[str] = []
+        for part in table.parts():
+            cells += part.cells
+            titles += part.titles
+            if len(titles) > most_rows:
+                raise InputError(
+                    f"a table here has at most {most_rows:,} rows, got more; "
+                    "use thinslice classify TABLE.csv -o OUT.csv"
+                )
+        return ClassifiedTable(
+            table.columns, table.title, cells, self.classify(titles), table.delimiter
+        )
 
     # learning
 
@@ -182,6 +316,18 @@ class Titles:
                 )
         self.reviews.correct(corrections)
         return len(corrections)
+
+    def correct_from(self, source: Path, *, who: str = "") -> int:
+        """Keep the corrections of a table with the columns title and category."""
+        table = TitleTable.open(source)
+        place = table.columns.index(title_column(table.columns, "category"))
+        said = [
+            (title, row[place])
+            for part in table.parts()
+            for title, row in zip(part.titles, part.cells, strict=True)
+            if row[place].strip()
+        ]
+        return self.correct(said, who=who) if said else 0
 
     def none_fits(self, title: str) -> None:
         """A person looked, and no category fits: the title leaves the queue undecided."""

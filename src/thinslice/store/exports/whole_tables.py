@@ -48,9 +48,19 @@ class WholeTable:
 
 def read_whole(source: Path | bytes, *, most_rows: int | None = None) -> WholeTable:
     """Read a table; `InputError` says why it is none, or that it has more than `most_rows`."""
+    table, kind, skipped = read_cells(source, most_rows=most_rows)
+    if not table.num_rows:
+        raise InputError("a table needs a header and rows below it, got no row; export it again")
+    columns = {name: _typed(table[name]) for name in table.column_names}
+    return WholeTable(columns, kind, skipped)
+
+
+def read_cells(
+    source: Path | bytes, *, most_rows: int | None = None
+) -> tuple[pa.Table, str, tuple[SkippedRow, ...]]:
+    """The table with its cells as they are written, what kind it is, and its broken rows."""
     skipped: list[SkippedRow] = []
-    start = source[:4] if isinstance(source, bytes) else _first_bytes(source)
-    if start == _WORKBOOK and _is_workbook(source):
+    if is_workbook(source):
         table, kind = _workbook(source), "Excel workbook, first sheet"
     elif isinstance(source, bytes):
         table, kind = _from_memory(source, skipped.append)
@@ -60,10 +70,13 @@ def read_whole(source: Path | bytes, *, most_rows: int | None = None) -> WholeTa
         table, kind = _stacked(parts, file.columns, most_rows), file.kind
     if most_rows is not None and table.num_rows > most_rows:
         raise InputError(_too_many(f"{table.num_rows:,}", most_rows))
-    if not table.num_rows:
-        raise InputError("a table needs a header and rows below it, got no row; export it again")
-    columns = {name: _typed(table[name]) for name in table.column_names}
-    return WholeTable(columns, kind, tuple(skipped))
+    return table, kind, tuple(skipped)
+
+
+def is_workbook(source: Path | bytes) -> bool:
+    """Whether a file is an Excel workbook, whatever its name says."""
+    start = source[:4] if isinstance(source, bytes) else _first_bytes(source)
+    return start == _WORKBOOK and _is_workbook(source)
 
 
 def to_csv(table: WholeTable) -> str:
