@@ -1,108 +1,148 @@
-"""How well and how fast the list makers predict real sessions, on data that you have.
+"""How well and how fast the list makers predict real sessions, on splits that you have.
 
-    python benchmarks/sessions.py --data FOLDER
+    python benchmarks/sessions.py --data FOLDER [--peers FOLDER] [--minutes 2] [--sample N]
 
-FOLDER holds the example log of Serenade (https://github.com/bolcom/serenade, Apache-2.0):
-`train.txt` and `test.txt`, plain or .gz, tab-separated SessionId, ItemId, Time in seconds. Every
-step of every test session is predicted from what came before it; the product at hand is removed
-from every list. All hyper-parameters are the defaults: none was chosen on the test sessions.
+FOLDER holds splits, or folders with one each, in the formats of `session_splits.py`: for example
+Diginetica and YooChoose 1/64 as SR-GNN's preprocessing leaves them, and the example log of Serenade
+(https://github.com/bolcom/serenade, Apache-2.0). Every step of every test session is predicted from
+what came before it, all products ranked, under two protocols:
+
+    honest      consecutive repeats are one step; the product at hand is removed from every list
+    literature  the split as it is, nothing removed: what papers report
+
+Everything is chosen by the software itself, on the latest tenth of the training sessions.
+`--peers` names a folder of rivals, for which `session_peers.py` says what to fetch; they answer the
+same prefixes of `--sample` test sessions, and differences are paired by session.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
+import resource
 import statistics
 import time
-from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from session_peers import PEERS, PeerLists, ask_peer
+from session_splits import some_sessions, splits
 from thinslice.config import Settings
 from thinslice.domain import SessionLog
-from thinslice.evaluation.offline import evaluate
-from thinslice.evaluation.splits import Split
+from thinslice.evaluation.intervals import ratio_interval
+from thinslice.evaluation.offline import PROTOCOLS, Evaluation, evaluate
+from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.interfaces import Recommender
-from thinslice.models.bundle import learn
-
-KNOWN = {"plain VMIS-kNN, measured on the same predictions": (0.6627, 0.3406)}
-"""HitRate@20 and MRR@20 on test.txt with the product at hand removed."""
+from thinslice.models.bundle import Bundle, learn
+from thinslice.models.choice import KNN, LINEAR
+from thinslice.models.tuning import choose
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with train.txt and test.txt")
-    parser.add_argument("--test", default="test.txt", help="the file that is predicted")
-    arguments = parser.parse_args()
-    if arguments.data is None or not list(arguments.data.glob("train.txt*")):
-        print(f"not run: --data must be a folder with train.txt, got {arguments.data}")
+    parser.add_argument("--data", type=Path, help="folder of splits")
+    parser.add_argument("--peers", type=Path, help="folder of rivals")
+    parser.add_argument("--minutes", type=float, default=2, help="for tuning")
+    parser.add_argument("--sample", type=int, default=None, help="test sessions; none: all")
+    parser.add_argument("--only", default="", help="splits whose name has this in it")
+    parser.add_argument("--brief", action="store_true", help="the session list alone")
+    parser.add_argument("--protocol", choices=PROTOCOLS, action="append")
+    given = parser.parse_args()
+    if given.data is None or not given.data.is_dir():
+        print(f"not run: --data must be a folder of splits, got {given.data}")
         return
-    train = session_log(rows(arguments.data / "train.txt"))
-    test = session_log(rows(arguments.data / arguments.test))
-    learn(train, Settings()).warm_up()  # compiles
-    started = time.perf_counter()
-    bundle = learn(train, Settings())
-    build_s = time.perf_counter() - started
-    evaluation = evaluate(bundle.recommenders, Split(train, test, int(test.times_us.min())))
+    for name, split in splits(given.data):
+        if given.only not in name:
+            continue
+        if given.sample:
+            split = replace(split, test=some_sessions(split.test, given.sample))
+        for protocol in given.protocol or PROTOCOLS:
+            measure(name, split, protocol, given)
 
-    print(f"{bundle.sentence()} {build_s:.3f} s to build.")
+
+def measure(name: str, split: Split, protocol: str, given: argparse.Namespace) -> None:
+    """One split under one protocol: figures, speed, and the rivals on the same prefixes."""
+    print(f"\n{name}, {protocol}", flush=True)
+    bundle = tuned(split.train, protocol, given.minutes)
+    makers = {"session": bundle.recommenders["session"]}
+    if not given.brief:
+        makers |= rivals(split.train, bundle)
+    evaluation = evaluate(makers, split, protocol=protocol)
     sizes = evaluation.sizes
-    print(f"{sizes['predictions']} predictions in {sizes['test_sessions']} sessions.")
-    print(f"{'':50}{'HitRate@20':>24}{'MRR@20':>24}{'us p50':>8}{'us p90':>8}")
-    for name, recommender in bundle.recommenders.items():
-        figures = "".join(
-            f"{v.estimate:>10.4f} ({v.low:.3f}-{v.high:.3f})"
-            for v in (evaluation.value(name, metric) for metric in ("HitRate", "MRR"))
-        )
-        p50, p90 = query_us(recommender, test)
-        print(f"{name:50}{figures}{p50:>8.0f}{p90:>8.0f}")
-    for name, (hit_rate, mrr) in KNOWN.items() if arguments.test == "test.txt" else ():
-        print(f"{name:50}{hit_rate:>10.4f}{'':14}{mrr:>10.4f}")
+    print(f"{sizes['predictions']:,} predictions in {sizes['test_sessions']:,} sessions.")
+    print(f"{'':24}{'HitRate@20':>24}{'MRR@20':>24}{'us p50':>8}{'us p90':>8}{'us p99':>8}")
+    for maker, recommender in makers.items():
+        speed = "".join(f"{us:>8.0f}" for us in query_us(recommender, split.test))
+        print(figures(evaluation, maker) + speed, flush=True)
+    for peer in PEERS:
+        lists = ask_peer(peer, given.peers, split, protocol)
+        if isinstance(lists, str):
+            print(f"{peer:24} not run: {lists}")
+        else:
+            beside(bundle.recommenders["session"], peer, lists, split, protocol)
 
 
-def query_us(recommender: Recommender, log: SessionLog) -> tuple[float, float]:
-    """Median and 90th percentile of one call for 20 products, over all prefixes."""
-    took = []
+def beside(mine: Recommender, peer: str, lists: PeerLists, split: Split, protocol: str) -> None:
+    """A rival's figures, and how much better ours are, paired by session."""
+    evaluation = evaluate({"session": mine, peer: lists}, split, protocol=protocol)
+    gaps = [evaluation.difference("session", peer, m) for m in ("HitRate", "MRR")]
+    text = "; ".join(f"{g.estimate:+.4f} ({g.low:+.4f} to {g.high:+.4f})" for g in gaps)
+    print(f"{figures(evaluation, peer)}  session is ahead by {text}", flush=True)
+
+
+def tuned(log: SessionLog, protocol: str, minutes: float) -> Bundle:
+    """What `thinslice build` makes of the log."""
+    earlier = split_by_time(log, test_share=0.1)
+    learn(some_sessions(earlier.train, 1000), Settings())  # compiles
+    began = time.perf_counter()
+    choice = choose(
+        earlier.train,
+        earlier.test,
+        partial(ratio_interval, low=-1.0),
+        seconds=60 * minutes,
+        may_repeat=protocol == "literature",
+    )
+    chosen_s = time.perf_counter() - began
+    bundle = learn(log, Settings(), choice)
+    built_s = time.perf_counter() - began - chosen_s
+    size = sum(a.nbytes for part in bundle.parts.values() for a in part.values()) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{bundle.sentence()} {bundle.chosen()}")
+    print(
+        f"chosen in {chosen_s:.0f} s, built in {built_s:.1f} s, {size:.0f} MB, peak {peak:.0f} MB"
+    )
+    print(choice.to_dict(), flush=True)
+    return bundle
+
+
+def rivals(log: SessionLog, bundle: Bundle) -> dict[str, Recommender]:
+    """The list makers of the bundle, and the two fast tiers on their own."""
+    tiers = {
+        tier: learn(log, Settings(), replace(bundle.choice, tier=tier, trees=None))
+        for tier in (LINEAR, KNN)
+    }
+    return {
+        **bundle.recommenders,
+        **{f"tier {tier}": made.recommenders["session"] for tier, made in tiers.items()},
+    }
+
+
+def figures(evaluation: Evaluation, name: str) -> str:
+    values = (evaluation.value(name, metric) for metric in ("HitRate", "MRR"))
+    return f"{name:24}" + "".join(f"{v.estimate:>10.4f} ({v.low:.3f}-{v.high:.3f})" for v in values)
+
+
+def query_us(recommender: Recommender, log: SessionLog) -> tuple[float, float, float]:
+    """Median, 90th and 99th percentile of a call for 20 products, over 2,000 sessions' prefixes."""
+    log, took = some_sessions(log, 2000), []
     for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
         products = [log.products[code] for code in log.codes[start:end].tolist()]
         for step in range(1, len(products)):
             began = time.perf_counter_ns()
             recommender.recommend(products[:step], 20)
             took.append((time.perf_counter_ns() - began) / 1000)
-    deciles = statistics.quantiles(took, n=10)
-    return deciles[4], deciles[8]
-
-
-def rows(path: Path) -> Iterator[tuple[str, str, float]]:
-    """(session, product, seconds) of a tab-separated file, of `path` or `path`.gz."""
-    if not path.exists():
-        path = path.with_name(path.name + ".gz")
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        next(file)
-        for line in file:
-            session, product, seconds = line.split("\t")
-            yield session, product, float(seconds)
-
-
-def session_log(events: Iterator[tuple[str, str, float]]) -> SessionLog:
-    """The events as sessions, in the order in which they ended."""
-    sessions: dict[str, list[tuple[float, int, str]]] = {}
-    for line, (session, product, seconds) in enumerate(events):
-        sessions.setdefault(session, []).append((seconds, line, product))
-    ordered = sorted((max(lines)[0], session) for session, lines in sessions.items())
-    products = tuple(sorted({line[2] for lines in sessions.values() for line in lines}))
-    code_of = {product: code for code, product in enumerate(products)}
-    touched = [line for _, session in ordered for line in sorted(sessions[session])]
-    lengths = [len(sessions[session]) for _, session in ordered]
-    return SessionLog(
-        products=products,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        codes=np.array([code_of[product] for _, _, product in touched], np.int32),
-        times_us=np.array([int(seconds * 1e6) for seconds, _, _ in touched], np.int64),
-        types=np.zeros(len(touched), np.int8),
-        ids=tuple(session for _, session in ordered),
-    )
+    hundredths = statistics.quantiles(took, n=100)
+    return hundredths[49], hundredths[89], hundredths[98]
 
 
 if __name__ == "__main__":

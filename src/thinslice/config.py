@@ -88,10 +88,18 @@ class Settings(BaseSettings):
         description="Products of a session that a model looks at, the latest ones.",
     )
     neighbours: int = Field(
-        default=200, ge=1, description="Past sessions that vote: k of the session kNN."
+        default=200,
+        ge=1,
+        description="Past sessions that vote, before tuning: k of the session kNN.",
     )
     sample: int = Field(
-        default=2500, ge=1, description="Latest past sessions looked at: m of the session kNN."
+        default=2500,
+        ge=1,
+        description="Latest past sessions looked at, before tuning: m of the session kNN.",
+    )
+    may_repeat: bool = Field(
+        default=False,
+        description="Whether the product at hand may be recommended, if that foretells more.",
     )
     popularity_half_life_days: float = Field(
         default=7, gt=0, description="Days after which an event counts half for popularity."

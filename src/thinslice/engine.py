@@ -27,14 +27,18 @@ from thinslice.domain import (
     Exposure,
     Filters,
     Query,
+    SessionLog,
     Variant,
     policy_name,
 )
 from thinslice.errors import NotEnoughDataError
+from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import Evaluation, evaluate
 from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import split_by_time
-from thinslice.models.bundle import Bundle, learn
+from thinslice.models.bundle import Bundle, learn, untuned
+from thinslice.models.choice import Choice
+from thinslice.models.tuning import choose
 from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.attribution import HISTORY_US, REFUND_US
@@ -188,8 +192,14 @@ class Engine:
         shelf.keep_import(source, report)
         return report
 
-    def build(self, shop_id: str) -> Bundle:
-        """Learn from all sessions and publish the result as a new version, then serve it."""
+    def build(
+        self, shop_id: str, *, minutes: float = 0, progress: Progress | None = None
+    ) -> Bundle:
+        """Learn from all sessions and publish the result as a new version, then serve it.
+
+        What serves the shop best is chosen on its own latest sessions in about `minutes`; with
+        none, what is served now is learned anew.
+        """
         self.control.shop(shop_id)
         log = self.log.sessions(shop_id)
         if log.n_sessions == 0:
@@ -197,7 +207,9 @@ class Engine:
                 f"a model needs at least one session with a product, and shop {shop_id!r} has "
                 "none; import events first: thinslice import EVENTS.csv"
             )
-        bundle = learn(log, self.settings)
+        served = self.shelf(shop_id).model.get()
+        choice = self._choice(log, minutes, served.choice if served else None, progress)
+        bundle = learn(log, self.settings, choice)
         bundle.publish(self.directory.models(shop_id))
         if (titles := self.titles(shop_id)).can_learn():
             titles.learn()
@@ -207,16 +219,47 @@ class Engine:
         """The shop's categories by title: learn, classify, correct, review; see `titles.py`."""
         return self.shelf(shop_id).titles
 
+    def _choice(
+        self, log: SessionLog, minutes: float, served: Choice | None, progress: Progress | None
+    ) -> Choice:
+        """What is best on the latest tenth of the sessions, learned from those before."""
+        start = served or untuned(self.settings)
+        if minutes <= 0:
+            return start
+        try:
+            split = split_by_time(log, test_share=0.1)
+        except NotEnoughDataError as error:
+            return replace(start, report={"why": str(error)})
+        return choose(
+            split.train,
+            split.test,
+            partial(ratio_interval, low=-1.0),
+            seconds=60 * minutes,
+            start=start,
+            may_repeat=self.settings.may_repeat,
+            progress=progress,
+        )
+
     # 4. Would it have worked?
 
-    def evaluate(self, shop_id: str, *, n: int = 20, test_share: float = 0.2) -> Evaluation:
+    def evaluate(
+        self,
+        shop_id: str,
+        *,
+        n: int = 20,
+        test_share: float = 0.2,
+        minutes: float = 0,
+        progress: Progress | None = None,
+    ) -> Evaluation:
         """Learn from the earlier sessions, predict the later ones, beside every rival we have.
 
-        What was learned from the earlier ones alone is kept, for the replay of the later ones.
+        In `minutes`, what to learn is chosen on the earlier ones too. What was learned from them
+        is kept, for the replay of the later ones.
         """
         shelf = self.shelf(shop_id)
         split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
-        learned = learn(split.train, self.settings)
+        choice = self._choice(split.train, minutes, None, progress)
+        learned = learn(split.train, self.settings, choice)
         learned.meta["cut_us"] = split.cut_us
         learned.publish(self.directory.held_back(shop_id))
         rivals = {

@@ -31,6 +31,10 @@ Columns = Annotated[
     typer.Option("--map", help="Column map, such as session=user_session,product=product_id."),
 ]
 Currency = Annotated[str, typer.Option(help="Currency of the prices, such as EUR.")]
+Minutes = Annotated[
+    float,
+    typer.Option(help="Time to choose what serves the shop best; 0 keeps what is served.", min=0),
+]
 TimeZone = Annotated[str, typer.Option(help="The shop's time zone, such as Europe/Paris.")]
 
 

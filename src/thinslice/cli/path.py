@@ -14,6 +14,7 @@ from thinslice.cli.options import (
     Columns,
     Currency,
     DataFolder,
+    Minutes,
     ShopId,
     TimeZone,
     console,
@@ -138,6 +139,7 @@ def build(
     titles: Annotated[
         bool, typer.Option("--titles", help="Only the categories, from the catalogue's titles.")
     ] = False,
+    minutes: Minutes = 2,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -148,9 +150,10 @@ def build(
         with console.status("learning the categories ..."):
             say(engine.titles(shop_id).learn().sentence())
         return
-    with console.status("learning from the sessions ..."):
-        bundle = engine.build(shop_id)
+    with progress_bar("learning from the sessions") as progress:
+        bundle = engine.build(shop_id, minutes=minutes, progress=progress)
     say(f"{bundle.sentence()} Version {bundle.version} is now served.")
+    say(bundle.chosen())
 
 
 @app.command()
@@ -159,14 +162,17 @@ def evaluate(
     test_share: Annotated[
         float, typer.Option(help="Share of the sessions, the latest, that are predicted.")
     ] = 0.2,
+    minutes: Minutes = 2,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
     """4. Would it have worked? Predict the latest sessions from the earlier ones."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
-    with console.status("predicting the latest sessions ..."):
-        evaluation = engine.evaluate(shop_id, n=n, test_share=test_share)
+    with progress_bar("predicting the latest sessions") as progress:
+        evaluation = engine.evaluate(
+            shop_id, n=n, test_share=test_share, minutes=minutes, progress=progress
+        )
     found = evaluation.to_dict()
     table = Table(box=None, header_style="bold")
     table.add_column("list maker")

@@ -150,6 +150,17 @@ class Bundle:
         self.meta["version"] = self.version
         return self.version
 
+    def chosen(self) -> str:
+        """How the session list is made, and why, in one sentence."""
+        made = {
+            KNN: "from past sessions like the running one",
+            LINEAR: "by the linear model",
+            BLEND: "from all sources together",
+            RERANKED: "from all sources, put in order by learned trees",
+            POPULAR: "from what is popular",
+        }[self.choice.tier]
+        return f"The session list is made {made}: {self.choice.report['why']}."
+
     @classmethod
     def load(cls, folder: Path, version: str) -> Bundle:
         """Map a version into memory after checking every byte of it.

@@ -66,18 +66,19 @@ def count_pairs(
     per_session = np.concatenate([[0], np.cumsum(lengths[postings])])
     pairs_until = per_session[starts]
 
-    def count(lo: int, hi: int) -> Any:
+    def part_of(lo: int, hi: int) -> Any:
         room = int(pairs_until[hi] - pairs_until[lo])
         return _count(
             lo, hi, room, sessions.offsets, sessions.codes, starts, postings, weights, steps,
             sessions.n_products,
         )  # fmt: skip
 
-    parts = in_threads(count, split_evenly(pairs_until))
-    neighbours, *sums = (np.concatenate([part[i] for part in parts]) for i in range(1, 8))
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([part[0] for part in parts]))])
-    *pair_sums, own_within, leading = sums
-    return Counts(offsets.astype(np.int64), neighbours, *pair_sums, own_within, counts, leading)
+    parts = in_threads(part_of, split_evenly(pairs_until))
+    lengths, neighbours, count, within, share, before, own_within, leading = (
+        np.concatenate([part[i] for part in parts]) for i in range(8)
+    )
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Counts(offsets, neighbours, count, within, share, before, own_within, counts, leading)
 
 
 def session_weights(

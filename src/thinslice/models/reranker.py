@@ -1,13 +1,13 @@
 """Learn in which order candidates come next: lambdarank over their features.
 
 The trees are grown by LightGBM (lambdarank: Burges, "From RankNet to LambdaRank to LambdaMART",
-2010), which is imported here and nowhere on the request path. Time does not leak: the candidates
-come from sources that learned from earlier sessions than the steps described here.
+2010), which is imported here and nowhere on the request path. It grows them in one thread: its
+threads wait for each other by spinning, which takes many times as long on a busy machine. Time does
+not leak: candidates come from sources that learned from earlier sessions than the steps described.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +52,7 @@ def learn_trees(described: Described, *, seed: int = 0, rounds: int = ROUNDS) ->
     except (ImportError, OSError) as error:
         raise NoLightGBMError(str(error).splitlines()[0]) from error
     rows, sizes = _sampled(described, seed)
-    parameters = {**_PARAMETERS, "seed": seed, "num_threads": os.cpu_count() or 1}
+    parameters = {**_PARAMETERS, "seed": seed, "num_threads": 1}
     data = lightgbm.Dataset(
         described.features[rows],
         described.came_next[rows],

@@ -37,13 +37,17 @@ class Trees:
     @classmethod
     def from_dump(cls, dump: Mapping[str, Any]) -> Trees:
         """From LightGBM's `dump_model()`. Raises ValueError for a split that is not `<=`."""
-        nodes: list[tuple[int, np.float32, int, int]] = []
+        nodes: list[Any] = []
         values: list[float] = []
         roots = [_add(tree["tree_structure"], nodes, values) for tree in dump["tree_info"]]
-        columns = list(zip(*nodes, strict=True)) or [(), (), (), ()]
-        kinds = (np.int16, np.float32, np.int32, np.int32)
-        arrays = [np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
-        return cls(np.array(roots, np.int32), *arrays, np.array(values, np.float32))
+        return cls(
+            np.array(roots, np.int32),
+            np.array([node[0] for node in nodes], np.int16),
+            np.array([node[1] for node in nodes], np.float32),
+            np.array([node[2] for node in nodes], np.int32),
+            np.array([node[3] for node in nodes], np.int32),
+            np.array(values, np.float32),
+        )
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Trees:
@@ -77,7 +81,7 @@ def _add(node: Mapping[str, Any], nodes: list[Any], values: list[float]) -> int:
 def _not_above(threshold: float) -> np.float32:
     """The largest single-precision number up to it: single-precision rows go the same way."""
     rounded = np.float32(threshold)
-    return rounded if rounded <= threshold else np.nextafter(rounded, np.float32(-np.inf))
+    return rounded if float(rounded) <= threshold else np.nextafter(rounded, np.float32(-np.inf))
 
 
 @numba.njit(cache=True, nogil=True)

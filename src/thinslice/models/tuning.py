@@ -65,8 +65,8 @@ def choose(
 ) -> Choice:
     """Choose on the later sessions what to make of the earlier ones, in about `seconds`.
 
-    `start` is where the search begins, and is kept unless something does better: hand over what
-    is served. `may_repeat` lets the product at hand compete, if that pays.
+    `start` is where the search begins; hand over what is served, since it is kept where it is
+    proven better than what was found. `may_repeat` lets the product at hand compete, if that pays.
     """
     return _Tuning(earlier, later, compare, seconds, start, may_repeat, progress, seed).choose()
 
@@ -102,11 +102,19 @@ class _Tuning:
             why = f"too few later steps to choose on: {len(last.targets)}, and {_FEWEST} are needed"
             return replace(self.start, report={"why": why})
         sample = _evenly(first, 3_000)
+        self._compile(sample.some(0, 1))
         knn, repeats = self._choose_knn(sample, until=0.25)
         linear = self._choose_linear(sample, until=0.5)
         chosen = Choice(knn, linear, repeats=repeats)
         candidates = learn_candidates(self.earlier, self.products, knn, linear)
         return self._choose_tier(chosen, candidates, first, last)
+
+    def _compile(self, step: Steps) -> None:
+        """Start the clock when the loops are compiled, which happens once on a machine."""
+        seconds, self.seconds = self.seconds, 0.0
+        self._choose_knn(step, until=0.0)
+        self._choose_linear(step, until=0.0)
+        self.seconds, self.began = seconds, time.monotonic()
 
     def _choose_knn(self, steps: Steps, until: float) -> tuple[KnnSettings, bool]:
         largest = max(_SAMPLES[-1], self.start.knn.sample)
@@ -166,20 +174,25 @@ class _Tuning:
         self, chosen: Choice, candidates: Candidates, first: Steps, last: Steps
     ) -> Choice:
         repeats, limit = chosen.repeats, chosen.knn.max_products
+        candidates.describe(last.some(0, 1), keep_missed=True, repeats=repeats)  # compiles
+        began = time.monotonic()
         later = candidates.describe(last, keep_missed=True, repeats=repeats)
+        described_s = time.monotonic() - began
         places = {
             KNN: knn_places(candidates.knn, last, repeats),
             LINEAR: table_places(
                 candidates.tables["linear"], lag_weights(chosen.linear.lag_decay, limit), last
             ),
-            BLEND: places_in_order(-later.features[:, 0].astype(np.float64), later),
+            BLEND: places_as_listed(later),
             POPULAR: self._popular_places(last),
         }
-        self._tell()
-        lean, no_trees = (KNN, LINEAR, BLEND), ""
+        as_before = self._places_as_before(last)
+        lean, no_trees = (KNN, LINEAR, BLEND, POPULAR), ""
         best = max(lean, key=lambda tier: _measure(places[tier]))
         trees = None
         try:
+            affordable = self._affordable(len(first.targets), len(last.targets), described_s)
+            first = first.some(len(first.targets) - affordable, len(first.targets))
             earlier = candidates.describe(first, keep_missed=False, repeats=repeats)
             self._tell()
             trees = learn_trees(earlier, seed=self.seed)
@@ -190,10 +203,27 @@ class _Tuning:
         if RERANKED in places and self._pays(places[RERANKED], places[best], last):
             best = RERANKED
             trees = learn_trees(_joined(earlier, later), seed=self.seed)
-        if self._pays(places[POPULAR], places[best], last):
-            best = POPULAR
-        report = self._report(best, places, last, no_trees)
+        report = self._report(best, places, len(first.targets), last, no_trees)
+        if self._pays(as_before, places[best], last):
+            report["why"] = f"{self.start.tier} as before was proven better than {best}"
+            return replace(self.start, report=report)
         return replace(chosen, tier=best, trees=trees if best == RERANKED else None, report=report)
+
+    def _places_as_before(self, last: Steps) -> NDArray[np.int64]:
+        """What the search began with, learned from the same earlier sessions."""
+        start = self.start
+        if start.tier == POPULAR:
+            return self._popular_places(last)
+        found = learn_candidates(self.earlier, self.products, start.knn, start.linear)
+        if start.tier == KNN:
+            return knn_places(found.knn, last, start.repeats)
+        if start.tier == LINEAR:
+            weights = lag_weights(start.linear.lag_decay, start.knn.max_products)
+            return table_places(found.tables["linear"], weights, last)
+        described = found.describe(last, keep_missed=True, repeats=start.repeats)
+        if start.trees is None:
+            return places_as_listed(described)
+        return places_in_order(start.trees.score(described.features), described)
 
     def _pays(self, new: NDArray[np.int64], old: NDArray[np.int64], steps: Steps) -> bool:
         """Whether the new lists are proven better on one measure and not worse on the other."""
@@ -210,11 +240,25 @@ class _Tuning:
         measure: Callable[[NDArray[np.int64]], NDArray[np.float64]],
     ) -> Interval:
         _, session = np.unique(steps.session_of, return_inverse=True)
-        gained = np.bincount(session, measure(new) - measure(old))
+        gained = np.bincount(session, measure(new) - measure(old)).astype(np.float64)
         return self.compare(gained, np.bincount(session).astype(np.float64))
 
+    def _affordable(self, wanted: int, described: int, described_s: float) -> int:
+        """The newest steps that there is time to learn from, given how long describing takes here.
+
+        Describing a step, growing trees on it, and growing them once more at the end takes about
+        nine times as long as describing it.
+        """
+        left = self.seconds - self._elapsed()
+        return int(np.clip(left / (9 * described_s / described), min(2_000, wanted), wanted))
+
     def _report(
-        self, best: str, places: Mapping[str, NDArray[np.int64]], last: Steps, no_trees: str
+        self,
+        best: str,
+        places: Mapping[str, NDArray[np.int64]],
+        n_first: int,
+        last: Steps,
+        no_trees: str,
     ) -> dict[str, Any]:
         report: dict[str, Any] = {
             "why": f"{best} was best on {len(last.targets):,} later steps",
@@ -327,6 +371,11 @@ def places_in_order(scores: NDArray[np.float64], described: Described) -> NDArra
     hits = np.flatnonzero((described.came_next == 1) & (rank <= LENGTH))
     places[step_of[hits]] = rank[hits]
     return places
+
+
+def places_as_listed(described: Described) -> NDArray[np.int64]:
+    """The same where candidates stay in the order in which they were found."""
+    return places_in_order(np.zeros(len(described.came_next)), described)
 
 
 def knn_places(knn: SessionKnn, steps: Steps, repeats: bool) -> NDArray[np.int64]:

