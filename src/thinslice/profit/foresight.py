@@ -13,6 +13,9 @@ from thinslice.profit.calibration import Calibration, calibrate, calibration_err
 from thinslice.profit.production_log import ProductionLog
 from thinslice.profit.uncertainty import Sums
 
+REALISED, EXPECTED, WAITING, EMPTY = "realised", "expected", "waiting", "no rows"
+"""What a period can be; waiting is one whose rows cannot be valued before labels arrive."""
+
 SETTLED = 0.95
 """The usual share of labels that must have arrived before a period's money is realised."""
 
@@ -62,6 +65,16 @@ class Foresight:
     def realised(self) -> Rows:
         """Rows (n,) whose money is realised: their label is there and their period settled."""
         return np.asarray(np.array(self.settled)[self.log.place] & self.log.known)
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """Of each period: realised, expected, waiting or no rows."""
+        rows = np.bincount(self.log.place, minlength=len(self.settled))
+        unsettled = WAITING if self.calibration is None else EXPECTED
+        return [
+            REALISED if settled else (unsettled if n else EMPTY)
+            for n, settled in zip(rows.tolist(), self.settled, strict=True)
+        ]
 
     @property
     def latest(self) -> Rows:

@@ -16,26 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.errors import InputError
-from thinslice.profit.drift import DRIFT, stability
-from thinslice.profit.foresight import SETTLED, Foresight
-from thinslice.profit.money import say
+from thinslice.profit import tracking_words as words
+from thinslice.profit.drift import stability
+from thinslice.profit.foresight import EMPTY, EXPECTED, REALISED, SETTLED, WAITING, Foresight
 from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import Plan
 from thinslice.profit.production_log import ProductionLog, read_log
+from thinslice.profit.promise import Promise, promise_of
 from thinslice.profit.uncertainty import Spread
 
 if TYPE_CHECKING:
     from thinslice.profit.evaluation import Evaluation
-
-OTHER_ROWS = 0.2
-"""More or fewer rows than planned by this share are told: the money then differs by size too."""
-
-REALISED, EXPECTED, WAITING, EMPTY = "realised", "expected", "waiting", "no rows"
-BASELINES = {
-    "nothing": "doing nothing",
-    "all": "acting on everyone",
-    "random": "acting on as many at random",
-}
 
 
 def track(
@@ -68,7 +59,7 @@ def track(
         plan = Plan(plan)
     if not isinstance(plan, Plan) or plan.payoff is None:
         raise InputError("track needs a plan with a payoff: Plan(Payoff(tp=..., fp=...))")
-    promise = _promise(planned, plan)
+    promise = promise_of(planned, plan)
     if not 0 < settled <= 1:
         raise InputError(f"settled is a share of the labels such as 0.95, got {settled!r}")
     log = read_log(
@@ -86,17 +77,6 @@ def track(
         threshold=promise.threshold if promise else None,
     )
     return Tracking(log, by, promise, settled, seed)
-
-
-@dataclass(frozen=True, eq=False)
-class Promise:
-    """What was evaluated beforehand: the gain a year, of how many rows, by which scores."""
-
-    gain: Spread
-    rows: int | None = None
-    threshold: float | None = None
-    score: NDArray[np.float64] | None = None
-    labels: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +134,12 @@ class Tracking:
     @cached_property
     def realised(self) -> Spread | None:
         """The gain of all realised periods together; None before the first."""
-        return self._gain(self._done)
+        return self._gain(self.done)
 
     @cached_property
     def expected(self) -> Spread | None:
         """The gain of all periods that are only expected; None where there are none."""
-        return self._gain(self._of(EXPECTED))
+        return self._gain(self.periods(EXPECTED))
 
     @property
     def calibration_error(self) -> float | None:
@@ -169,7 +149,7 @@ class Tracking:
     @property
     def status(self) -> str:
         """Realised against the plan: on plan, above plan, below plan, or too early to say."""
-        gain, plan = self.realised, self._planned(self._done)
+        gain, plan = self.realised, self.planned_in(self.done)
         if gain is None:
             return "too early to say"
         if gain.high < plan.low or gain.high < 0:
@@ -183,62 +163,17 @@ class Tracking:
     @property
     def sentence(self) -> str:
         """What was realised first, low end first; what is only expected is said apart."""
-        ahead, waiting = self._of(EXPECTED), self._of(WAITING)
-        if self.realised is None:
-            said = f"No {self.by} has its labels yet, so nothing is realised."
-        else:
-            said = f"{self._when()} {self._amount(self.realised)}. {self._against()}"
-        if self.expected is not None:
-            said += (
-                f" Expected, not realised, in {self._count(ahead)} without labels yet: "
-                f"{_between(self.expected, self.log.plan.currency)}."
-            )
-        if waiting:
-            said += f" {_start(self._count(waiting))} cannot be valued before labels arrive."
-        return said
+        return words.sentence(self)
 
-    @cached_property
+    @property
     def warnings(self) -> list[str]:
         """What someone should look at, in sentences; empty when all is well."""
-        said = []
-        if self.realised is not None and self.realised.likely < 0:
-            said.append(
-                "So far it has more likely cost than earned money: stop, or find out why first."
-            )
-        elif self.status == "below plan":
-            said.append("What is realised so far lies below the plan, beyond what luck explains.")
-        if self._more_rows is not None:
-            said.append(self._more_rows)
-        said += self._changes()
-        if self.log.plan.problem:
-            said.append(self.log.plan.problem)
-        return said
+        return words.warnings(self)
 
     @property
     def assumptions(self) -> list[str]:
         """What the numbers rest on, in sentences."""
-        said = [
-            "Realised is what the rows earned by the plan's payoffs; its range is what luck and "
-            "guessed payoffs could make of such rows.",
-            "It counts what happened, not what acting caused: whom acting kept counts as one who "
-            "would have stayed. Leave a few alone at random to measure that.",
-            f"A {self.by} is realised when {100 * self.share:g} of 100 labels have arrived; rows "
-            "without one then count with their chances. Before that, "
-            "early labels are left out: one kind of outcome is often known sooner.",
-        ]
-        calibration = self.foresight.calibration
-        if self.expected is not None and calibration is not None:
-            off = self.calibration_error
-            far = "" if off is None else f", off by {_points(off)} on rows not learned from"
-            said.append(f"Expected amounts use chances from {calibration.how}{far}.")
-            if self.foresight.between is None:
-                said.append(
-                    f"How much one {self.by} differs from the next is unknown before two are "
-                    "realised; expected ranges may be too narrow."
-                )
-        if self.promise is None:
-            said.append("No evaluation is given as planned=, so must_beat alone is the plan.")
-        return said
+        return words.assumptions(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages."""
@@ -253,7 +188,7 @@ class Tracking:
             "warnings": self.warnings,
             "realised": self.realised._asdict() if self.realised else None,
             "expected": self.expected._asdict() if self.expected else None,
-            "planned": self._planned(self._done)._asdict(),
+            "planned": self.planned_in(self.done)._asdict(),
             "rows": self.log.n,
             "calibration": calibration.how if calibration else None,
             "calibration_error": self.calibration_error,
@@ -268,29 +203,20 @@ class Tracking:
     def foresight(self) -> Foresight:
         return Foresight(self.log, self.share, self.seed)
 
-    @cached_property
-    def kinds(self) -> list[str]:
-        """Of each period: realised, expected, waiting or no rows."""
-        rows = np.bincount(self.log.place, minlength=len(self.log.periods))
-        unsettled = WAITING if self.foresight.calibration is None else EXPECTED
-        return [
-            REALISED if settled else (unsettled if n else EMPTY)
-            for n, settled in zip(rows.tolist(), self.foresight.settled, strict=True)
-        ]
-
-    def _of(self, kind: str) -> list[int]:
-        return [k for k, each in enumerate(self.kinds) if each == kind]
+    def periods(self, kind: str) -> list[int]:
+        """The places of the periods of a kind."""
+        return [k for k, each in enumerate(self.foresight.kinds) if each == kind]
 
     @property
-    def _done(self) -> list[int]:
+    def done(self) -> list[int]:
         """Realised periods, and those without rows: what they cost is known."""
-        done = self._of(REALISED)
-        return sorted([*(k for k in self._of(EMPTY) if done and k < done[-1]), *done])
+        done = self.periods(REALISED)
+        return sorted([*(k for k in self.periods(EMPTY) if done and k < done[-1]), *done])
 
     def _row(self, k: int) -> Row:
-        log, period, kind = self.log, self.log.periods[k], self.kinds[k]
+        log, period, kind = self.log, self.log.periods[k], self.foresight.kinds[k]
         here = log.place == k
-        gain, planned = self._gain([k]), self._planned([k])
+        gain, planned = self._gain([k]), self.planned_in([k])
         drift = self._drift(here)
         error = self.foresight.error(k)
         foreseen = self.foresight.amount(k)
@@ -305,7 +231,7 @@ class Tracking:
             foreseen=None if foreseen is None else foreseen - log.plan.fixed_cost * period.share,
             planned=planned,
             against_plan=self._left(gain, planned) if kind == REALISED and gain else None,
-            cumulative=self._gain([j for j in range(k + 1) if self.kinds[j] != WAITING]),
+            cumulative=self._gain([j for j in range(k + 1) if self.foresight.kinds[j] != WAITING]),
             psi=drift[0] if drift else None,
             drifted=bool(drift and drift[1]),
             calibration_error=error[0] if error else None,
@@ -314,7 +240,7 @@ class Tracking:
 
     def _gain(self, which: list[int]) -> Spread | None:
         """The gain of some periods together, each less its share of the fixed cost."""
-        valued = [k for k in which if self.kinds[k] != WAITING]
+        valued = [k for k in which if self.foresight.kinds[k] != WAITING]
         if not valued:
             return None
         fixed = self.log.plan.fixed_cost * sum(self.log.periods[k].share for k in valued)
@@ -323,7 +249,7 @@ class Tracking:
         sums = self.foresight.sums(counted[self.log.place])
         return sums.draws(self.log.cells, seed=self.seed).spread().times(1.0, fixed)
 
-    def _planned(self, which: list[int]) -> Spread:
+    def planned_in(self, which: list[int]) -> Spread:
         """What the plan says of some periods: of the evaluation agreed on, else must_beat."""
         plan = self.log.plan
         share = sum(self.log.periods[k].share for k in which)
@@ -341,7 +267,7 @@ class Tracking:
         """Whether a period has left the plan: by luck in 5 of 100 cases, all periods together."""
         from scipy.special import ndtri
 
-        wider = float(ndtri(1 - 0.05 / len(self._of(REALISED))) / ndtri(0.95))
+        wider = float(ndtri(1 - 0.05 / len(self.periods(REALISED))) / ndtri(0.95))
         if gain.likely + wider * (gain.high - gain.likely) < planned.low:
             return "below"
         over = gain.likely - wider * (gain.likely - gain.low) > planned.high
@@ -354,122 +280,3 @@ class Tracking:
             return stability(self.promise.score, log.score[here])
         first = log.place == 0
         return None if here[first].any() else stability(log.signal[first], log.signal[here])
-
-    def _changes(self) -> list[str]:
-        """One sentence per kind of change, however many periods it is in."""
-        rows, exact = self.rows, self.promise is None
-        plan = "what the plan asks for" if exact else "the planned range"
-        kinds = {
-            f"lies below {plan}, beyond luck": [r for r in rows if r.against_plan == "below"],
-            f"lies above {plan}, beyond luck": [r for r in rows if r.against_plan == "above"],
-            "has other scores than at the start: other customers, or another model? "
-            f"(The stability index is above {DRIFT:g}.)": [r for r in rows if r.drifted],
-            "did not turn out as the chances learned before it said: trust expected amounts less, "
-            "and learn the model anew": [r for r in rows if r.calibration_gone],
-            "has no rows; its fixed cost counts all the same": [r for r in rows if r.kind == EMPTY],
-        }
-        return [
-            f"{self._named(found)} {what}{'' if what.endswith(')') else '.'}"
-            for what, found in kinds.items()
-            if found
-        ]
-
-    def _named(self, rows: list[Row]) -> str:
-        last = _start(rows[-1].words)
-        if len(rows) == 1:
-            return last
-        more = len(rows) - 1
-        return f"{last} (and {more} {self.by}{'s' if more > 1 else ''} before)"
-
-    @property
-    def _more_rows(self) -> str | None:
-        """A sentence where the log has far more or fewer rows than the evaluation stands for."""
-        log, promise = self.log, self.promise
-        rows = promise.rows if promise else None
-        here = sum(int(np.count_nonzero(log.place == k)) for k in self._done)
-        if not rows or not here:
-            return None
-        share = sum(log.periods[k].share for k in self._done)
-        planned = rows * log.plan.per_year * share
-        if abs(here / planned - 1) <= OTHER_ROWS:
-            return None
-        return (
-            f"The plan is for about {say(planned)} rows in this time and there were {say(here)}: "
-            "the difference is also one of size."
-        )
-
-    # words
-
-    def _when(self) -> str:
-        first, last = (self.log.periods[k].words for k in (self._done[0], self._done[-1]))
-        if first == last:
-            return f"In {first} it"
-        if self.by != "quarter":
-            first = first.removesuffix(last[-5:])  # January to April 2026
-        return f"In {self._count(self._done)}, {first} to {last}, it"
-
-    def _count(self, which: list[int]) -> str:
-        return f"{len(which)} {self.by}s" if len(which) > 1 else self.log.periods[which[0]].words
-
-    def _amount(self, gain: Spread) -> str:
-        plan = self.log.plan
-        name = plan.baseline if isinstance(plan.baseline, str) else ""
-        over = BASELINES.get(name, "what ran before")
-        over += ", the fixed cost paid" if plan.fixed_cost else ""
-        likely = f"most likely {say(gain.likely)}"
-        if gain.low >= 0:
-            return f"earned at least {plan.currency} {say(gain.low)} more than {over}, {likely}"
-        if gain.high <= 0:
-            return f"earned {plan.currency} {say(-gain.high)} to {say(-gain.low)} less than {over}"
-        return (
-            f"earned between {plan.currency} {say(-gain.low)} less and {say(gain.high)} more than "
-            f"{over}, {likely}"
-        )
-
-    def _against(self) -> str:
-        planned, currency = self._planned(self._done), self.log.plan.currency
-        if self.promise is None and not planned.likely:
-            asked = "The plan asks for a gain"
-        elif self.promise is None:
-            asked = f"The plan asks for {currency} {say(planned.likely)} in this time"
-        else:
-            asked = f"Planned was {_between(planned, currency)}"
-        return f"{asked}: {self.status}."
-
-
-def _promise(planned: Any, plan: Plan) -> Promise | None:
-    """The parts of an evaluation that is followed up, or of what its `to_dict()` kept."""
-    if planned is None:
-        return None
-    kept = planned if isinstance(planned, Mapping) else None
-    if kept is None and not hasattr(planned, "rivals"):
-        raise InputError(
-            f"planned is the evaluation that was agreed on, or its to_dict(), got {planned!r:.80}"
-        )
-    try:
-        gain = Spread(**kept["gain"]) if kept is not None else planned.gain
-        if kept is not None:
-            return Promise(gain, kept.get("rows"), kept.get("threshold"))
-    except (KeyError, TypeError):
-        raise InputError("planned has no gain with low, likely and high; give to_dict()") from None
-    if planned.plan.currency != plan.currency:
-        raise InputError(
-            f"planned is in {planned.plan.currency} and the plan in {plan.currency}; name one"
-        )
-    return Promise(gain, planned.n, planned.threshold, planned.policy.score, planned.labels)
-
-
-def _between(gain: Spread, currency: str) -> str:
-    if gain.low >= 0:
-        return f"{currency} {say(gain.low)} to {say(gain.high)}"
-    if gain.high <= 0:
-        return f"a loss of {currency} {say(-gain.high)} to {say(-gain.low)}"
-    return f"between a loss of {currency} {say(-gain.low)} and a gain of {say(gain.high)}"
-
-
-def _points(share: float) -> str:
-    return f"{say(100 * share)} points"
-
-
-def _start(words: str) -> str:
-    return words[:1].upper() + words[1:]
