@@ -21,7 +21,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MINUTE_US = 60_000_000
 START_US = 1_770_000_000_000_000
 PAGES = ("", "shop", "shop?trail=p1", "shop?q=o", "replay?session=2", "audit", "plan", "evaluate")
-PAGES += ("readout", "report", "money", "feedback")
+PAGES += ("readout", "experiments", "report", "money", "feedback")
 HOSTILE = (
     "<script>document.title='broken in'</script>",
     '"><img src=x onerror=alert(1)>',
@@ -203,6 +203,34 @@ def test_everything_works_without_script(open_page: Callable[..., Any]) -> None:
     assert page.locator(".said blockquote").first.inner_text() == "<b>Socks</b>"
     page.click(".said a")
     assert "low=3" in page.url
+
+
+@pytest.mark.parametrize("shop", ["odd", "plain"])
+def test_an_experiment_is_started_paused_and_killed_without_script(
+    open_page: Callable[..., Any], shop: str
+) -> None:
+    page = open_page(
+        f"/{shop}/experiments", java_script_enabled=False, viewport={"width": 390, "height": 844}
+    )
+    page.fill("input[name=id]", "by-hand")
+    page.fill("input[name=question]", HOSTILE[0])
+    page.select_option("select[name=control]", "popular")
+    page.select_option("select[name=treatment]", "session")
+    page.click("button:has-text('Start')")
+    page.wait_for_url("**/readout?experiment=by-hand")
+    assert page.locator(".question").first.inner_text().endswith(HOSTILE[0])
+    page.click("button:has-text('Pause')")
+    assert page.locator("text=Paused.").is_visible()
+    page.click("button:has-text('Kill switch')")
+    assert page.locator("button:has-text('Kill switch')").count() == 0
+    page.fill("textarea[name=text]", HOSTILE[1])
+    page.click("button:has-text('Keep it')")
+    assert page.locator(".learned .written").inner_text() == HOSTILE[1]
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(UNNAMED) == []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert page.evaluate(CONTRASTS) == []
 
 
 def test_a_link_opens_one_shop_and_leaves_no_key_in_the_address(
