@@ -95,8 +95,12 @@ def settling(readout: Mapping[str, Any], row: Row | None = None) -> dict[str, An
         return None
     # The first days range far; the scale is the second half's, so that the end can be read.
     later = days[len(days) // 2 :]
-    bottom = min(0.0, *(d["low"] for d in later))
-    top = max(0.0, *(d["high"] for d in later))
+    allowed = change_limit(deciding)
+    limit = (
+        None if allowed is None or deciding["control"] is None else allowed * deciding["control"]
+    )
+    bottom = min(0.0, limit or 0.0, *(d["low"] for d in later))
+    top = max(0.0, limit or 0.0, *(d["high"] for d in later))
     room = (top - bottom) * 0.25 or 1.0
     bottom, top = bottom - room, top + room
 
@@ -107,6 +111,7 @@ def settling(readout: Mapping[str, Any], row: Row | None = None) -> dict[str, An
     return {
         "days": days,
         "kpi": deciding["label"],
+        "limit": limit,
         "bottom": bottom,
         "top": top,
         "low_text": words(bottom),
