@@ -60,6 +60,17 @@ def test_the_sentence_about_causes_disappears():
     assert sum(found.profit.by_class.values()) == pytest.approx(found.profit.total)
 
 
+def test_a_look_again_names_the_cost_and_never_what_a_purchase_is_worth():
+    y, score, treated = trial()
+    spend = np.where(y == 1, 10.0, 0.0)
+    payoff = Payoff(tp="spend - 4", fp=-4, fn="spend")
+    plan = Plan(payoff, threshold=0.5)
+    found = evaluate(y, score, plan, data={"spend": spend}, treatment=treated)
+    assert found.verdict is Verdict.STOP
+    assert "fp is at least EUR -" in found.reason
+    assert found.break_even().multiples == {}
+
+
 def test_an_uneven_split_counts_what_an_even_one_does():
     even, uneven = (trial(40_000, share=share) for share in (0.5, 0.2))
     gains = [

@@ -98,15 +98,20 @@ def break_even(
     money: NDArray[np.float64],
     counts: NDArray[np.float64],
 ) -> BreakEven:
-    """From the difference to the baseline: money and rows of each cell, each of shape (K, K)."""
+    """From the difference to the baseline: money and rows of each cell, each of shape (K, K).
+
+    Of what acting causes only a better payoff is an answer, and only one for all rows: what a row
+    is worth acted on and left alone moves together.
+    """
     factor = plan.yearly()
     gain = factor * float(money.sum()) - plan.fixed_cost
     payoffs, now, multiples = {}, {}, {}
     for (i, j), cell in _cells(priced):
         if cell.constant and counts[i, j] and (cell.uncertain or cell.mean):
-            payoffs[cell.name] = cell.mean - gain / (factor * float(counts[i, j]))
-            now[cell.name] = cell.mean
-        elif not cell.constant and money[i, j]:
+            needed = cell.mean - gain / (factor * float(counts[i, j]))
+            if priced.actual or needed > cell.mean:
+                payoffs[cell.name], now[cell.name] = needed, cell.mean
+        elif not cell.constant and money[i, j] and priced.actual:
             multiples[cell.name] = 1 - gain / (factor * float(money[i, j]))
     return BreakEven(
         *_precision(priced, y, policy),
