@@ -39,17 +39,22 @@ def hit_sentence(evaluation: Mapping[str, Any]) -> str:
 
 _LEFT_OUT = {
     "visitors_in_two_variants": "visitors who were shown lists of both groups",
+    "visitors_who_asked_for_a_variant": "visitors who looked at a preview",
+    "robots": "visitors that look like robots",
+    "lists_for_the_holdout": "lists for visitors who are kept out of all experiments",
+    "lists_while_paused": "lists shown while it was paused",
+    "lists_outside_the_traffic": "lists for visitors who take no part",
+    "lists_that_a_variant_could_not_fill": "lists for which one of the groups had nothing to show",
     "exposures_without_visitor": "lists shown to visitors without an id",
     "exposures_of_unknown_variant": "lists of a group that the experiment does not have",
-    "order_lines_in_another_currency": "lines of orders in another currency",
 }
 
 
 def left_out(reason: str) -> str:
     """Who was left out and why, in words; a reason that has none of its own reads as its name.
 
-    >>> left_out("visitors_in_two_variants"), left_out("bots")
-    ('visitors who were shown lists of both groups', 'bots')
+    >>> left_out("robots"), left_out("refunds_of_unknown_orders")
+    ('visitors that look like robots', 'refunds of unknown orders')
     """
     return _LEFT_OUT.get(reason, reason.replace("_", " "))
 
