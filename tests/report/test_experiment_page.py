@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from thinslice.outcomes import Metric, experiment
+from thinslice.report.drawing import toward_better
+from thinslice.report.page import page
+from thinslice.report.sentences import known_when
+
+N = 2_000
+
+
+def trial(worse: float = 0.0, lost: int = 0):
+    rng = np.random.default_rng(3)
+    arm = np.array(["A", "B"] * N)[lost:]
+    bounced = rng.random(len(arm)) < np.where(arm == "B", 0.3 + worse, 0.3)
+    rows = {"arm": arm, "bounced": bounced.astype(int), "orders": rng.poisson(0.2, len(arm))}
+    metrics = [Metric("orders"), Metric("bounced", better="lower", max_worse=0.1)]
+    return experiment(rows, variant="arm", control="A", metrics=metrics, sequential=True)
+
+
+def test_the_result_of_a_notebook_is_one_page() -> None:
+    html = page(trial())
+    assert html.count("<h1>") == 1
+    assert "Orders per visitor" in html
+    assert 'class="limit"' in html
+    assert "made for looking every day" in html
+    assert "style=" not in html.split("</style>")[1]
+
+
+def test_a_guardrail_that_is_broken_lies_left_of_its_limit() -> None:
+    found = trial(worse=0.15)
+    row = next(r for r in found.to_dict()["rows"] if r["is_guardrail"])
+    drawn = toward_better(row)
+    assert drawn["high"] < drawn["limit"] == -0.1
+    assert "Worse by more than allowed" in page(found)
+
+
+def test_a_broken_split_shows_no_effect() -> None:
+    rows = {"arm": ["A"] * 1500 + ["B"] * 1000, "orders": [0, 1] * 1250}
+    html = page(experiment(rows, variant="arm", control="A", metrics=Metric("orders")))
+    assert "The split of visitors is broken" in html
+    assert 'class="chart interval' not in html
+
+
+@pytest.mark.parametrize(
+    ("needed", "known_us", "expected"),
+    [
+        (1234, 1_772_496_000_000_000, "it takes about 1,200 more to settle"),
+        (1234, None, "more than three years"),
+        (0, None, "enough to settle"),
+        (None, None, "it cannot be said yet how many are needed"),
+    ],
+)
+def test_when_it_will_be_known_is_a_sentence(
+    needed: int | None, known_us: int | None, expected: str
+) -> None:
+    outlook = {"visitors": 50, "per_day": 10.0, "needed": needed, "known_us": known_us}
+    assert expected in known_when({**outlook, "basis": "looks", "worth_finding": 0.1})
