@@ -157,7 +157,7 @@ def test_the_numbers_are_the_library_s_to_the_cent(site: Site) -> None:
 
 def test_a_slider_gets_the_moving_parts_and_a_link_without_the_rows(site: Site) -> None:
     found = parts(site, {"rows": ROWS, "tp": "20", "fp": "-3"})
-    assert set(found["parts"]) == {"top", "people", "rest", "rows"}
+    assert set(found["parts"]) == {"top", "brief", "people", "rest", "rows"}
     assert "people</b>" in found["parts"]["people"]
     assert parse_qs(urlsplit(found["link"]).query) == {"tp": ["20"], "fp": ["-3"]}
     assert found["rows"] is None
@@ -277,10 +277,10 @@ def test_ten_thousand_rows_are_answered_while_a_slider_moves(site: Site) -> None
     parts(site, fields)
     took = []
     for _ in range(5):
-        before = time.perf_counter()
+        before = time.process_time()
         parts(site, fields)
-        took.append(time.perf_counter() - before)
-    assert min(took) < 0.4  # 0.1 s on a quiet machine; tests share theirs
+        took.append(time.process_time() - before)
+    assert min(took) < 0.25  # seconds of a processor; it is about 0.1
 
 
 def test_a_long_field_is_cut_and_an_unknown_one_ignored() -> None:

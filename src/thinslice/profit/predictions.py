@@ -22,7 +22,7 @@ from thinslice.profit.plan import Plan
 
 TRUE_NAMES = (
     "y_true true truth actual observed outcome target label y class happened real churned churn "
-    "converted conversion bought purchased default defaulted fraud response left leaves"
+    "converted conversion bought purchased default defaulted fraud response left leaves leaving"
 ).split()
 SCORE_NAMES = (
     "y_score score y_proba proba probability prob predicted_probability p prediction predicted "

@@ -13,12 +13,12 @@ Found = Mapping[str, Any]
 OUTCOMES = {
     "tp": (
         "Acted on, rightly",
-        "were {positive}, and we act",
+        "{positive}, and we act",
         "acting on someone who is {positive}",
     ),
-    "fp": ("Acted on for nothing", "were not, and we act", "acting on someone who is not"),
-    "fn": ("Missed", "were {positive}, and we leave them", "leaving someone who is {positive}"),
-    "tn": ("Left alone, rightly", "were not, and we leave them", "leaving someone who is not"),
+    "fp": ("Acted on for nothing", "not, and we act", "acting on someone who is not"),
+    "fn": ("Missed", "{positive}, and we leave them", "leaving someone who is {positive}"),
+    "tn": ("Left alone, rightly", "not, and we leave them", "leaving someone who is not"),
 }
 """For every outcome a heading, what happens to these people, and the payoff's name in words."""
 

@@ -66,27 +66,25 @@ class MoneyPage:
             return _plan_file(form)
         async with self._turn:
             judged = await asyncio.to_thread(judge, form, b"", "")
-        return self._page(request, judged)
+            return await asyncio.to_thread(self._page, request, judged)
 
     async def ask(self, request: Request) -> Response:
         """The same for rows that were sent: as a page, as parts of one, or as a file to keep."""
+        async with request.form(max_files=1, max_part_size=MONEY_BYTES) as sent:
+            upload = sent.get("file")
+            file = await upload.read() if isinstance(upload, UploadFile) else b""
+            typed, take = str(sent.get("rows") or ""), sent.get("take")
+            form = MoneyForm.of(sent)
         async with self._turn:
-            async with request.form(max_files=1, max_part_size=MONEY_BYTES) as sent:
-                upload = sent.get("file")
-                file = await upload.read() if isinstance(upload, UploadFile) else b""
-                typed = str(sent.get("rows") or "")
-                form = MoneyForm.of(sent)
-                take = str(sent.get("take") or "")
             judged = await asyncio.to_thread(judge, form, file, typed)
-            locale = preferred(request.headers.get("accept-language", ""))
             if take == "page" and judged.judged is not None:
-                text = await asyncio.to_thread(one_sheet, judged.judged, locale)
-                return HTMLResponse(text, headers=_as_file("money.html", csp()))
-        if "application/json" not in request.headers.get("accept", ""):
-            page = self._page(request, judged)
-            page.status_code = 422 if judged.wrong else 200
-            return page
-        return answer(self._parts(request, judged, new_rows=bool(file)))
+                return await asyncio.to_thread(_sheet, judged.judged, _locale(request))
+            if "application/json" in request.headers.get("accept", ""):
+                parts = await asyncio.to_thread(self._parts, request, judged, bool(file))
+                return answer(parts)
+            page = await asyncio.to_thread(self._page, request, judged)
+        page.status_code = 422 if judged.wrong else 200
+        return page
 
     def _page(self, request: Request, judged: Judged) -> Response:
         return self._site.page(
@@ -102,6 +100,7 @@ class MoneyPage:
         html = {"rows": str(parts.rows(judged))}
         if values is not None:
             html["top"] = str(parts.top(values))
+            html["brief"] = str(parts.brief(values))
             html["people"] = str(parts.people(values))
             html["rest"] = str(parts.rest(values, shown["accuracy"], shown["link"]))
         return {
@@ -153,6 +152,11 @@ def judge(form: MoneyForm, file: bytes, typed: str) -> Judged:
 def _read(table: WholeTable, made_up: bool) -> str:
     broken = f"; left out: {'; '.join(map(str, table.skipped[:3]))}" if table.skipped else ""
     return f"{table.rows:,} {'made-up ' * made_up}rows, {table.kind}{broken}."
+
+
+def _sheet(judged: JudgedTable, locale: str) -> Response:
+    """The one page for a manager, to keep."""
+    return HTMLResponse(one_sheet(judged, locale), headers=_as_file("money.html", csp()))
 
 
 def _plan_file(form: MoneyForm) -> Response:
