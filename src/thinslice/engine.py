@@ -402,9 +402,13 @@ class Engine:
     def readout(self, shop_id: str, experiment_id: str) -> Readout:
         """What an experiment says about the KPI and the guardrail of the plan."""
         shelf = self.shelf(shop_id)
-        experiment = shelf.experiment(experiment_id)
-        stopped_us = experiment.stopped_us
-        readout = read_out(
+        readout = self._read(shelf, shelf.experiment(experiment_id))
+        shelf.results.save(f"readout-{experiment_id}", readout.to_dict())
+        return readout
+
+    def _read(self, shelf: Shelf, experiment: Experiment) -> Readout:
+        shop_id, stopped_us = shelf.shop.id, experiment.stopped_us
+        return read_out(
             experiment,
             partial(
                 self.log.ask,
@@ -418,23 +422,21 @@ class Engine:
             rules=Rules(**{name: getattr(self.settings, name) for name in RULES}),
             products=shelf.product_facts(),
         )
-        shelf.results.save(f"readout-{experiment_id}", readout.to_dict())
-        return readout
 
-    def watch(self, shop_id: str) -> None:
-        """Look at the running experiments; what is broken is kept once, as a notice to be sent.
+    def watch(self, shop_id: str, experiment_id: str) -> None:
+        """Look at an experiment; what is broken is kept once, as a notice to be sent.
 
-        Where the settings ask for it, an experiment that breaks a guardrail is stopped.
+        However often one looks: the ranges are always those that hold at every look. Where the
+        settings ask for it, an experiment that breaks a guardrail is stopped.
         """
-        for experiment in self.control.experiments(shop_id):
-            if experiment.state != "running":
-                continue
-            for alarm in alarms(self.readout(shop_id, experiment.id)):
-                self.control.notice(shop_id, experiment.id, alarm.about, alarm.text)
-                if alarm.is_guardrail and self.settings.stop_on_broken_guardrail:
-                    self.control.stop_experiment(
-                        *(shop_id, experiment.id), who="thinslice", why=alarm.text, killed=True
-                    )
+        shelf = self.shelf(shop_id)
+        watched = replace(shelf.experiment(experiment_id), sequential=True)
+        for alarm in alarms(self._read(shelf, watched)):
+            self.control.notice(shop_id, experiment_id, alarm.about, alarm.text)
+            if alarm.is_guardrail and self.settings.stop_on_broken_guardrail:
+                self.control.stop_experiment(
+                    *(shop_id, experiment_id), who="thinslice", why=alarm.text, killed=True
+                )
 
     # 7. What is it worth?
 

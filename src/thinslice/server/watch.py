@@ -55,23 +55,24 @@ class Watch(threading.Thread):
         if pause_s and time.monotonic() - self._looked_s >= pause_s:
             self._looked_s = time.monotonic()
             for shop in control.shops():
-                if any(e.state == "running" for e in control.experiments(shop.id)):
-                    self._look(shop.id)
+                for experiment in control.experiments(shop.id):
+                    if experiment.state == "running":
+                        self._look(shop.id, experiment.id)
         if notices.is_wanted(self._settings):
             for notice in control.unsent_notices():
                 if is_due(notice, time.time()):
                     tell(control, notice, self._settings)
 
-    def _look(self, shop: str) -> None:
+    def _look(self, shop: str, experiment: str) -> None:
         from thinslice.engine import Engine  # a query engine, which sealing alone does not need
 
         self._engine = self._engine or Engine(self._settings)
         try:
-            self._engine.watch(shop)
+            self._engine.watch(shop, experiment)
         except NotEnoughDataError:
             return
         except ThinsliceError as error:
-            _log.error("the experiments of %s could not be read: %s", shop, error)
+            _log.error("experiment %s of %s could not be read: %s", experiment, shop, error)
 
 
 def is_due(notice: Notice, now_s: float) -> bool:
