@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,6 +14,13 @@ from thinslice.domain import MICROSECONDS, EventType
 
 Message = dict[str, Any]
 
+_BROWSERS = (
+    "Mozilla/5.0 (Linux; Android 16; Phone) Chrome/140.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140.0.0.0 Safari/537.36",
+)
+"""Two visitors in three come with a phone; what they do does not depend on it."""
+
 
 def messages_of(visit: Visit, acts: Sequence[Act], catalogue: Catalogue) -> Iterator[Message]:
     """One message per act; its id is made of the visit and the position, so a repeat is known."""
@@ -23,6 +31,7 @@ def messages_of(visit: Visit, acts: Sequence[Act], catalogue: Catalogue) -> Iter
             "messageId": f"{visit.visitor}-{visit.number}-{position}",
             "anonymousId": visit.visitor,
             "timestamp": iso(act.time_us),
+            "context": {"userAgent": _BROWSERS[zlib.crc32(visit.visitor.encode()) % 3]},
             "properties": _properties(act, visit, catalogue),
         }
 
