@@ -74,3 +74,14 @@ def test_twice_the_z_needs_a_quarter_of_the_visitors():
     assert near == math.ceil(1000 * ((1.96 + 0.8416212) ** 2 - 1))
     assert far == math.ceil(1000 * ((1.96 + 0.8416212) ** 2 / 4 - 1))
     assert more_units(0.01, 1.96, 1000) is None
+
+
+def test_a_control_below_0_gets_better_when_it_rises():
+    """A loss of 10 that becomes one of 8 is 20 % better, not 20 % lower."""
+    loss, less = Estimate(-10, 0.01, 100), Estimate(-8, 0.01, 100)
+    lift = relative_lift(less, loss)
+    assert lift.estimate == pytest.approx(0.2)
+    assert 0 < lift.low < 0.2 < lift.high
+    assert non_inferiority(loss, loss, 0.1).proven
+    assert non_inferiority(less, loss, 0.1).proven
+    assert non_inferiority(Estimate(-12, 0.01, 100), loss, 0.1).violated

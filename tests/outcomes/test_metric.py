@@ -33,6 +33,9 @@ def test_the_columns_of_a_metric_are_named_once():
     [
         ({"max_worse": 1.0}, "share from 0 up to 1, got 1.0"),
         ({"max_worse": -0.1}, "0.02 allows 2 %"),
+        ({"max_worse": "2%"}, "max_worse must be a number, got '2%'"),
+        ({"covariate": ("a", "b", "c")}, "covariate names a column or two"),
+        ({"per": ["views"]}, "per names a column, got"),
         ({"cap": 99}, "0.99 caps the largest 1 %"),
         ({"better": "more"}, "'higher' or 'lower', got 'more'"),
         ({"per": "revenue"}, "twice, which is 1"),

@@ -81,6 +81,8 @@ def test_values_that_make_no_sense_are_errors():
         read([1, 2], Metric("x", per="d", may_be_negative=True), d=[1, -1])
     with pytest.raises(InputError, match="must hold numbers, got values such as '1'"):
         read(["1", "a lot"])
+    with pytest.raises(InputError, match="must hold numbers, got times such as 2026-01-01"):
+        read(np.array(["2026-01-01"], dtype="datetime64[D]"))
     with pytest.raises(InputError, match="got inf in row 0"):
         read([np.inf, 1.0])
     with pytest.raises(InputError, match="too large to be added up"):
@@ -96,5 +98,7 @@ def test_a_table_that_is_none_is_an_error():
         read_rows(pl.LazyFrame(TABLE), [Metric("x")])
     with pytest.raises(InputError, match="lists of one length"):
         read_rows({"x": [1], "y": [1, 2]}, [Metric("x")])
+    with pytest.raises(InputError, match="two columns of the data have the same name"):
+        read_rows(pd.DataFrame([[1, 2]], columns=["x", "x"]), [Metric("x")])
     with pytest.raises(InputError, match="too many for the arms"):
         read_rows({"x": list(range(30))}, [Metric("x")], "x")

@@ -7,10 +7,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from markupsafe import escape
 
 from thinslice.domain import Verdict
 from thinslice.errors import ColumnError, InputError
 from thinslice.outcomes import Metric, Moments, experiment
+from thinslice.report import page
 
 METRICS = [
     Metric("revenue", cap=0.999, covariate="before"),
@@ -178,7 +180,7 @@ def test_arms_may_be_numbers_or_truths():
     table = shoppers()
     is_b = np.asarray(table["arm"]) == "B"
     by_name = read(table)
-    for arm, control in ((is_b.astype(int), 0), (is_b, False)):
+    for arm, control in ((is_b.astype(int), 0), (is_b, False), (is_b.astype(float), 0)):
         found = read({**table, "arm": arm}, control=control)
         assert found.verdict is by_name.verdict
         assert found.control == str(control)
@@ -195,6 +197,12 @@ def test_arms_may_be_numbers_or_truths():
         ({"metrics": []}, "needs a success metric or a guardrail"),
         ({"alpha": 5}, "alpha is a share between 0 and 1"),
         ({"tuned_for": -5}, "tuned_for is a number of visitors above 0"),
+        ({"sequential": 5000}, "True or False, got 5000; a number of visitors is tuned_for"),
+        ({"weights": {"A": "half", "B": 1}}, "a weight must be a number, got 'half'"),
+        ({"weights": [0.5, 0.5]}, "weights are a dictionary"),
+        ({"weights": {"A": float("nan"), "B": 1}}, "above 0, got"),
+        ({"unit": "arm"}, "id and arm are two columns"),
+        ({"variant": None}, "names the column of the arms"),
     ],
 )
 def test_names_and_settings_that_make_no_sense_are_errors(more, words):
@@ -212,6 +220,26 @@ def test_tables_that_make_no_sense_are_errors():
     with pytest.raises(InputError, match="every arm needs visitors, but B has none"):
         empty = {"A": Moments.of({"x": [1.0]}), "B": Moments.zero(["x"])}
         experiment(empty, metrics=Metric("x"))
+    some = Moments.from_summary("x", 100, 1.0, 1.0)
+    with pytest.raises(InputError, match="sums cannot be capped"):
+        experiment({"A": some, "B": some}, metrics=Metric("x", cap=0.9))
+    with pytest.raises(InputError, match="as Moments or none, but 'B'"):
+        experiment({"A": some, "B": [1.0]}, metrics=Metric("x"))
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [METRICS, METRICS[2], Metric("revenue", unit="money"), Metric("bounced", covariate="revenue")],
+    ids=["several", "a guardrail alone", "money", "no verdict"],
+)
+@pytest.mark.parametrize("arms", [("A", "B"), ("A", "B", "<b>C</b>")])
+def test_a_page_can_be_made_of_it(metrics, arms):
+    found = read(shoppers(arms=arms), metrics=metrics, currency="EUR", question="Does it sell?")
+    text = page(found)
+    assert "Does it sell?" in text
+    assert "<b>C</b>" not in text
+    for other in found.to_dict()["notes"]:
+        assert str(escape(other))[:20] in text
 
 
 def test_importing_the_library_loads_no_table_library():

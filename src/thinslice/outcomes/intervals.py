@@ -39,6 +39,8 @@ def relative_lift(
 ) -> Interval:
     """Treatment over control minus 1, with Fieller's interval (Fieller 1954).
 
+    Of a control below 0 it is the share of the control's size, so that more is still more.
+
     The interval holds every lift L for which mean_T - (1 + L)·mean_C cannot be told from 0. When
     the control's own interval holds 0, no lift can be ruled out and it is (-inf, inf); a control
     of exactly 0 has no lift at all, so its estimate is nan.
@@ -50,10 +52,12 @@ def relative_lift(
     z2 = critical(1 - confidence, treatment.n + control.n, tuned_for) ** 2
     a = c * c - z2 * (control.variance + control.shared)
     if not a > 0:
-        return Interval(-math.inf, lift, math.inf, confidence)
+        return Interval(-math.inf, lift if c > 0 else -lift, math.inf, confidence)
     b = t * c - z2 * control.shared
     spread = root(b * b - a * (t * t - z2 * (treatment.variance + treatment.shared)))
     low, high = sorted(((b - spread) / a - 1, (b + spread) / a - 1))
+    if c < 0:
+        low, lift, high = -high, -lift, -low
     return Interval(low, lift, high, confidence)
 
 
@@ -83,11 +87,12 @@ def non_inferiority(
 
     The linear contrast z = (mT - (1-d) mC) / sqrt(vT/nT + (1-d)² vC/nC), which keeps its level
     where treating the margin as known or the delta method on the lift loses power. For a figure
-    that should be low, (1+d) mC - mT. Neither proven nor violated without any variance.
+    that should be low, (1+d) mC - mT; of a control below 0, d is a share of its size. Neither
+    proven nor violated without any variance.
     """
     check_max_worse(max_worse)
     sign = 1 if better == "higher" else -1
-    factor = 1 - sign * max_worse
+    factor = 1 - sign * math.copysign(max_worse, control.value)
     needed = critical(alpha, treatment.n + control.n, tuned_for, sides=1)
     shared = (1 - factor) ** 2 * control.shared
     scale = root(treatment.variance + factor * factor * control.variance + shared)

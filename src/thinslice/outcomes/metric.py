@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from thinslice.errors import InputError
 from thinslice.outcomes.moments import Estimate, Moments, ratio
@@ -132,7 +132,7 @@ def asked(metric: Metric) -> str:
 
 def check_metrics(metrics: Metric | Sequence[Metric]) -> tuple[Metric, ...]:
     """The metrics of an experiment; `InputError` unless something is asked, by different names."""
-    found = (metrics,) if isinstance(metrics, Metric) else tuple(metrics)
+    found = (metrics,) if isinstance(metrics, Metric) else tuple(metrics or ())
     if not all(isinstance(metric, Metric) for metric in found):
         raise InputError(f'metrics are Metric objects such as Metric("revenue"), got {found!r}')
     names = [metric.name for metric in found]
@@ -160,11 +160,7 @@ def with_unit(metric: Metric, arms: Iterable[Moments]) -> Metric:
 
 
 def _check(metric: Metric) -> None:
-    if not isinstance(metric.numerator, str) or not metric.numerator:
-        raise InputError(
-            f"a metric names the column that is summed, got {metric.numerator!r}; write "
-            'Metric("revenue")'
-        )
+    _check_columns(metric)
     if metric.per == metric.numerator:
         raise InputError(f"a metric divides two columns, got {metric.per!r} twice, which is 1")
     if metric.covariate and metric.covariate in (metric.numerator, metric.per):
@@ -176,16 +172,36 @@ def _check(metric: Metric) -> None:
         raise InputError(f"better is 'higher' or 'lower', got {metric.better!r}")
     if metric.max_worse is not None:
         check_max_worse(metric.max_worse)
-    if metric.cap is not None and not 0 < metric.cap < 1:
+    if metric.cap is not None and not 0 < number(metric.cap, "cap") < 1:
         raise InputError(
             f"a cap is a quantile between 0 and 1, got {metric.cap!r} for {metric.numerator!r}; "
             "0.99 caps the largest 1 % of visitors"
         )
 
 
+def _check_columns(metric: Metric) -> None:
+    before = metric.covariate if isinstance(metric.covariate, tuple) else (metric.covariate,)
+    named = {"numerator": (metric.numerator,), "per": (metric.per,), "covariate": before}
+    for field, names in named.items():
+        absent = names == (None,) and field != "numerator"
+        if absent or (len(names) <= 2 and all(name and isinstance(name, str) for name in names)):
+            continue
+        raise InputError(
+            f"{field} names a column{' or two' if field == 'covariate' else ''}, got "
+            f'{names if len(names) > 1 else names[0]!r}; write Metric("clicks", per="views")'
+        )
+
+
+def number(value: Any, what: str) -> float:
+    """The value as a float; `InputError` where it is none."""
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise InputError(f"{what} must be a number, got {value!r}")
+    return float(value)
+
+
 def check_max_worse(max_worse: float) -> None:
     """`InputError` unless it is a share from 0 up to 1."""
-    if not 0 <= max_worse < 1:
+    if not 0 <= number(max_worse, "max_worse") < 1:
         raise InputError(
             f"max_worse is a share from 0 up to 1, got {max_worse}; 0.02 allows 2 % worse"
         )

@@ -39,6 +39,8 @@ def read_rows(
     for a value that is no number, or below 0 where the metric does not allow it.
     """
     frame = frame_of(data)
+    if unit is not None and unit == variant:
+        raise InputError(f"a visitor's id and arm are two columns, got {unit!r} for both")
     names = tuple(dict.fromkeys(name for metric in metrics for name in metric.columns))
     for name in (*names, *(name for name in (variant, unit) if name)):
         if name not in frame.columns:
@@ -106,11 +108,18 @@ def frame_of(data: Any) -> Any:
         data = _table(data)
     try:
         return nw.from_native(data, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        raise InputError("two columns of the data have the same name; rename one") from None
     except TypeError:
         raise InputError(
             "data must be a frame of pandas, Polars or Arrow, or a dictionary of columns, got "
             f"{type(data).__module__}.{type(data).__name__}; collect a lazy one first"
         ) from None
+
+
+def name_of(arm: Any) -> str:
+    """An arm's name: 1 and 1.0 are the same arm."""
+    return str(int(arm)) if isinstance(arm, float) and arm.is_integer() else str(arm)
 
 
 def missing_column(name: str, names: Sequence[str]) -> str:
@@ -159,6 +168,8 @@ def _numbers(series: Any, name: str) -> NDArray[Any]:
     array: NDArray[Any] = series.to_numpy()
     if array.dtype.kind in "iufb":
         return array
+    if array.dtype.kind in "mM":
+        raise InputError(f"column {name!r} must hold numbers, got times such as {array[0]!s}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
@@ -175,7 +186,7 @@ def _arms(series: Any, variant: str) -> dict[str, NDArray[np.bool_]]:
             f"column {variant!r} has {len(values):,} different values, too many for the arms of an "
             f"experiment, such as {values[0]!r}; name the column that says who is in which arm"
         )
-    return {str(value): (series == value).to_numpy().astype(np.bool_) for value in values}
+    return {name_of(value): (series == value).to_numpy().astype(np.bool_) for value in values}
 
 
 def _check_signs(columns: Mapping[str, NDArray[Any]], metrics: Sequence[Metric]) -> None:

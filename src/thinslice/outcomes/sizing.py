@@ -14,7 +14,7 @@ from thinslice.outcomes.capping import cap_rows
 from thinslice.outcomes.comparison import ALPHA, figure, percent
 from thinslice.outcomes.covariate import estimates
 from thinslice.outcomes.decision import MIN_VISITORS, two_digits
-from thinslice.outcomes.metric import Metric, asked, check_metrics, with_unit
+from thinslice.outcomes.metric import Metric, asked, check_metrics, number, with_unit
 from thinslice.outcomes.moments import Estimate, Moments
 from thinslice.outcomes.rows import read_rows, sum_rows
 from thinslice.outcomes.sequential import critical
@@ -275,7 +275,7 @@ def _visitors(metric: Metric, history: Moments, effect: float, test: _Tests) -> 
         needed = test.reach(2) ** 2 * (spread + after) / (effect * size) ** 2
     if metric.max_worse is not None:
         gain = abs(effect) if metric.is_success else 0.0
-        factor = 1 - metric.sign * metric.max_worse
+        factor = 1 - metric.sign * math.copysign(metric.max_worse, control.value)
         distance = (metric.max_worse + gain) * size
         needed = max(needed, test.reach(1) ** 2 * spread * (1 + factor**2) / distance**2)
     return max(math.ceil(needed), MIN_VISITORS)
@@ -299,7 +299,7 @@ def _effect(metric: Metric, mde: float | Mapping[str, float]) -> float:
     if not metric.is_success:
         return metric.max_worse or 0.0
     size = mde.get(metric.name) if isinstance(mde, Mapping) else mde
-    if size is None or not size > 0:
+    if size is None or not number(size, "mde") > 0:
         raise InputError(
             f"mde is a relative change above 0, got {size} for {metric.name!r}; 0.03 is 3 %"
         )
@@ -313,11 +313,11 @@ def _power_each(metrics: Sequence[Metric], power: float) -> float:
 
 def _check(power: float, alpha: float, treatments: int, visitors_per_day: float | None) -> None:
     for name, value in (("power", power), ("alpha", alpha)):
-        if not 0 < value < 1:
+        if not 0 < number(value, name) < 1:
             raise InputError(f"{name} is a share between 0 and 1, got {value}")
     if treatments < 1 or treatments != int(treatments):
         raise InputError(f"an experiment has 1 treatment or more, got {treatments}")
-    if visitors_per_day is not None and not visitors_per_day > 0:
+    if visitors_per_day is not None and not number(visitors_per_day, "visitors_per_day") > 0:
         raise InputError(f"visitors_per_day must be above 0, got {visitors_per_day}")
 
 

@@ -19,9 +19,9 @@ from thinslice.outcomes.capping import cap_rows
 from thinslice.outcomes.comparison import ALPHA, Row, compare_all, figure, signed_percent, spread_of
 from thinslice.outcomes.covariate import differs_before
 from thinslice.outcomes.decision import Decision, decide, refuse
-from thinslice.outcomes.metric import Metric, asked, check_metrics, with_unit
+from thinslice.outcomes.metric import Metric, asked, check_metrics, number, with_unit
 from thinslice.outcomes.moments import Moments
-from thinslice.outcomes.rows import Rows, read_rows, sum_rows
+from thinslice.outcomes.rows import Rows, name_of, read_rows, sum_rows
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
 
 TUNED_FOR = 10_000
@@ -215,13 +215,13 @@ def experiment(
     closest one, for an empty arm, and for values that are missing or make no sense.
     """
     asked_for = check_metrics(metrics)
-    _check(alpha, tuned_for)
+    _check(variant, alpha, sequential, tuned_for)
     if _are_moments(data):
-        moments, seen = {str(arm): sums for arm, sums in data.items()}, {}
+        moments, seen = _given(data, asked_for), {}
     else:
         rows, asked_for = cap_rows(read_rows(data, asked_for, variant, unit), asked_for)
         moments, seen = sum_rows(rows), {m.name: _nonzero(rows, m) for m in asked_for}
-    moments = _control_first(moments, str(control), weights)
+    moments = _control_first(moments, name_of(control), weights)
     asked_for = tuple(with_unit(metric, moments.values()) for metric in asked_for)
     shares = _shares(moments, weights)
     looks = (tuned_for or TUNED_FOR) if sequential or tuned_for else None
@@ -256,10 +256,16 @@ def experiment(
     )
 
 
-def _check(alpha: float, tuned_for: float | None) -> None:
-    if not 0 < alpha < 1:
+def _check(variant: str, alpha: float, sequential: bool, tuned_for: float | None) -> None:
+    if not isinstance(variant, str):
+        raise InputError(f"variant names the column of the arms, got {variant!r}")
+    if not 0 < number(alpha, "alpha") < 1:
         raise InputError(f"alpha is a share between 0 and 1, got {alpha}; 0.05 is usual")
-    if tuned_for is not None and not tuned_for > 0:
+    if not isinstance(sequential, bool):
+        raise InputError(
+            f"sequential is True or False, got {sequential!r}; a number of visitors is tuned_for"
+        )
+    if tuned_for is not None and not number(tuned_for, "tuned_for") > 0:
         raise InputError(f"tuned_for is a number of visitors above 0, got {tuned_for}")
 
 
@@ -267,11 +273,29 @@ def _are_moments(data: Any) -> bool:
     return isinstance(data, Mapping) and any(isinstance(x, Moments) for x in data.values())
 
 
+def _given(data: Mapping[Any, Any], metrics: Sequence[Metric]) -> dict[str, Moments]:
+    """Sums that were handed over."""
+    odd = [arm for arm, sums in data.items() if not isinstance(sums, Moments)]
+    if odd:
+        raise InputError(f"all arms are given as Moments or none, but {odd[0]!r} is not")
+    capped = next((metric for metric in metrics if metric.cap is not None), None)
+    if capped:
+        raise InputError(
+            f"{capped.name!r} asks for a cap, and sums cannot be capped any more; cap the values "
+            "before they are summed"
+        )
+    return {name_of(arm): sums for arm, sums in data.items()}
+
+
 def _control_first(
     moments: Mapping[str, Moments], control: str, weights: Mapping[Any, float] | None
 ) -> dict[str, Moments]:
     arms = list(moments)
-    meant = [str(arm) for arm in weights or {}]
+    if weights is not None and not isinstance(weights, Mapping):
+        raise InputError(
+            f'weights are a dictionary such as {{"A": 0.9, "B": 0.1}}, got {weights!r}'
+        )
+    meant = [name_of(arm) for arm in weights or {}]
     empty = [arm for arm in meant if arm not in arms] + [a for a in arms if not moments[a].n]
     if empty:
         raise InputError(
@@ -297,8 +321,8 @@ def _shares(
     moments: Mapping[str, Moments], weights: Mapping[Any, float] | None
 ) -> dict[str, float]:
     """The intended share of each arm."""
-    given = {str(arm): float(weight) for arm, weight in (weights or {}).items()}
-    if given and (set(given) != set(moments) or min(given.values()) <= 0):
+    given = {name_of(arm): number(w, "a weight") for arm, w in (weights or {}).items()}
+    if given and (set(given) != set(moments) or not all(w > 0 for w in given.values())):
         raise InputError(
             f"weights say the share of each arm, above 0, got {given}; the arms are: "
             f"{', '.join(moments)}"
