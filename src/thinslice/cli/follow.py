@@ -83,15 +83,14 @@ def _print(found: Tracking) -> None:
     currency = found.log.plan.currency
     say(found.sentence)
     table = Table(box=None, header_style="bold")
-    for name in (found.by, "rows", "acted on", "money", "", "planned", "added up"):
+    for name in (found.by, "rows", "money", "", "added up"):
         table.add_column(name, justify="left" if name in (found.by, "") else "right", no_wrap=True)
     for row in found.rows:
-        amounts = [
+        money_here, added_up = (
             "" if spread is None else _range(spread, currency, money)
-            for spread in (row.gain, row.planned, row.cumulative)
-        ]
-        acted = "" if row.acted is None else f"{row.acted:,}"
-        table.add_row(row.words, f"{row.rows:,}", acted, amounts[0], row.kind, *amounts[1:])
+            for spread in (row.gain, row.cumulative)
+        )
+        table.add_row(row.period, f"{row.rows:,}", money_here, row.kind, added_up)
     console.print(table)
     for line in found.warnings:
         say(f"Look: {line}")
