@@ -10,6 +10,7 @@ import typer
 from thinslice.cli.command import app
 from thinslice.cli.options import DataFolder, ShopId, open_engine, pick_shop, say
 from thinslice.domain import Experiment
+from thinslice.errors import InputError
 
 Name = Annotated[str, typer.Argument(help="The experiment.")]
 Why = Annotated[str, typer.Option(help="The reason, kept in the history.")]
@@ -138,7 +139,7 @@ def preview_variant(
     known = engine.shelf(shop_id).experiment(name)
     if known.variant(variant) is None:
         there = ", ".join(repr(v.name) for v in known.variants)
-        raise typer.BadParameter(f"{name} has the variants {there}, got {variant!r}")
+        raise InputError(f"{name} has the variants {there}, got {variant!r}; name one of them")
     say(preview_token(engine.control.signing_secret(), shop_id, name, variant, hours))
 
 
