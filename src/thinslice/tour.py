@@ -34,6 +34,7 @@ from thinslice.domain import (
     Query,
     Shop,
     Variant,
+    Verdict,
     policy_name,
 )
 from thinslice.engine import Engine, clock_us
@@ -207,6 +208,10 @@ class Tour:
             self.engine.stop_experiment(SHOP_ID, trial.id, clock_us())
         self.findings = self.engine.findings(SHOP_ID)
         readouts = {r["experiment"]: r for r in self.findings["readouts"]}
+        for name, readout in readouts.items():
+            if readout["judgement"]["verdict"] == Verdict.SHIP:
+                why = "It ships: everyone sees it from now on."
+                self.engine.stop_experiment(SHOP_ID, name, ship=True, who="the demo", why=why)
         self.say(
             "6 Did it work, and did it hurt anything?",
             *(verdict_of(readouts[trial.id]) for trial in TRIALS),
