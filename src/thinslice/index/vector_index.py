@@ -106,6 +106,11 @@ class VectorIndex:
         """Product ids by row, those that were removed included: the order of `allowed`."""
         return [product for segment in self.segments for product in segment.ids]
 
+    @property
+    def revision(self) -> int:
+        """Changes with every addition and removal."""
+        return int(self._manifest["revision"])
+
     def vectors_of(self, product: str) -> dict[str, NDArray[np.float32]] | None:
         """The vectors of one product by part, None for one that is not there."""
         place = self._place(product)

@@ -110,6 +110,10 @@ class ImageClassifier:
         """The hash of the encoder whose vectors it reads."""
         return str(self.meta["encoder"])
 
+    def measured(self) -> dict[str, dict[str, float]]:
+        """What each head did on photos that it had not seen."""
+        return {name: dict(head.measured) for name, head in self.heads.items()}
+
     def tag(self, vectors: Vectors) -> list[dict[str, PhotoTag]]:
         """The tags of each photo by attribute, from the encoder's vectors (n, dim) by part."""
         features = joined(vectors)
