@@ -163,3 +163,22 @@ def test_it_prints_on_one_sheet(tmp_path: Path, locale: str) -> None:
         timeout=60,
     )
     assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes())) == 1
+
+
+def test_recommended_lists_have_a_page_that_counts_what_they_held() -> None:
+    bought = [["a"], ["b"], [], ["a"]] * 30
+    lists = [["a", "b"], ["b", "c"], ["c", "a"], ["c", "b"]] * 30
+    said = text_of(page(evaluate(bought, lists, Plan(Payoff.ranking(purchase=3), per_year=12))))
+    assert "What people went on to choose by themselves" in said
+    assert "Purchase 60 30 € 180" in said
+    assert "evaluate(happened, lists" in said
+
+
+def test_cells_of_those_treated_at_random_say_that_they_stand_for_all() -> None:
+    rng = np.random.default_rng(0)
+    score, treated = rng.random(N), rng.integers(0, 2, N)
+    y = (rng.random(N) < 0.1 + 0.3 * treated * score).astype(int)
+    plan = Plan(Payoff(tp=19, fp=-1, fn=20), threshold=0.5)
+    assert "treated at random stand for all" in text_of(
+        page(evaluate(y, score, plan, treatment=treated))
+    )

@@ -29,6 +29,7 @@ BASELINES = {
     "nothing": "Doing nothing",
     "all": "Acting on everyone",
     "random": "Acting on as many, at random",
+    "popular": "What is popular",
     "incumbent": "What runs today",
     "oracle": "Knowing the truth beforehand",
 }
@@ -128,9 +129,16 @@ def outcomes(found: Found) -> list[dict[str, Any]]:
                 "total": money,
                 "range": given if isinstance(given, Mapping) and "low" in given else None,
                 "by_row": isinstance(given, str),
+                "weighted": bool(count) and _is_other(given, money / count),
             }
         )
     return cells
+
+
+def _is_other(given: Any, each: float) -> bool:
+    """A known amount that does not come out: the people treated at random stand for all."""
+    known = isinstance(given, int | float)
+    return known and abs(each - given) > 1e-6 * max(1.0, abs(given))
 
 
 def _given(payoff: Found, name: str) -> Any:
@@ -200,7 +208,7 @@ def tornado_shape(found: Found, most: int = 6) -> dict[str, Any] | None:
     return {"bars": bars, "low": low - room, "high": high + room, "goal": goal}
 
 
-FILTERS = {"lower_baseline": lower_baseline}
+FILTERS = {"lower_baseline": lower_baseline, "zip": zip}
 FUNCTIONS = {
     "baseline_name": baseline_name,
     "curve_shape": curve_shape,

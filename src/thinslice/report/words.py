@@ -40,7 +40,7 @@ _MODEL_STEPS = {
 
 def model_step(verdict: str) -> str:
     """What the verdict on a model asks for, in one sentence."""
-    return _MODEL_STEPS.get(Verdict(verdict), "")
+    return _MODEL_STEPS.get(Verdict(verdict), next_step(verdict))
 
 
 def list_maker(policy: str) -> str:
