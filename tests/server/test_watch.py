@@ -220,22 +220,28 @@ def test_a_housekeeper_killed_while_it_tells_tells_it_when_it_is_back(
     tmp_path: Path,
     receiver: Receiver,
     start_service: Callable[..., Any],
-    eventually: Callable[[Callable[[], Any]], Any],
 ) -> None:
     shop_that("the guardrail", tmp_path)
     receiver.pause_s = 3.0
     more = {"notice_webhook": receiver.address, "watch_minutes": 1, "workers": 1}
     service = start_service(tmp_path, **more)
     control = ControlPlane(tmp_path / "control.sqlite")
-    eventually(control.unsent_notices)
+    in_time(control.unsent_notices)
     housekeeper = next(p for p in _children(service.process.pid) if "housekeeper" in _words(p))
     time.sleep(0.5)  # while the receiver takes its time
     os.kill(housekeeper, signal.SIGKILL)
     assert control.unsent_notices()
     receiver.pause_s = 0.0
-    eventually(lambda: not control.unsent_notices())
+    in_time(lambda: not control.unsent_notices())
     assert {json.loads(body)["id"] for _, body in receiver.got} == {"lamps/e/bounce_rate"}
     assert service.stop() == 0
+
+
+def in_time(question: Callable[[], Any], seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < until, f"it did not come to pass within {seconds:.0f} seconds"
+        time.sleep(0.05)
 
 
 def _children(pid: int) -> list[int]:

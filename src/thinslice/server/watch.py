@@ -49,8 +49,9 @@ class Watch(threading.Thread):
             time.sleep(LOOK_S)
 
     def round(self) -> None:
-        """Look if it is time to, then tell what waits."""
+        """Tell what waits, look if it is time to, and tell what that found."""
         control = ControlPlane(self._settings.data / "control.sqlite")
+        self._tell(control)
         pause_s = self._settings.watch_minutes * 60
         if pause_s and time.monotonic() - self._looked_s >= pause_s:
             self._looked_s = time.monotonic()
@@ -58,6 +59,9 @@ class Watch(threading.Thread):
                 for experiment in control.experiments(shop.id):
                     if experiment.state == "running":
                         self._look(shop.id, experiment.id)
+            self._tell(control)
+
+    def _tell(self, control: ControlPlane) -> None:
         if notices.is_wanted(self._settings):
             for notice in control.unsent_notices():
                 if is_due(notice, time.time()):
