@@ -220,7 +220,7 @@ def test_an_experiment_is_started_paused_and_killed_without_script(
     page.wait_for_url("**/readout?experiment=by-hand")
     assert page.locator(".question").first.inner_text().endswith(HOSTILE[0])
     page.click("button:has-text('Pause')")
-    assert page.locator("text=Paused.").is_visible()
+    assert page.locator("strong:has-text('Paused.')").is_visible()
     page.click("button:has-text('Kill switch')")
     assert page.locator("button:has-text('Kill switch')").count() == 0
     page.fill("textarea[name=text]", HOSTILE[1])
