@@ -103,7 +103,7 @@ def _print(found: Evaluation) -> None:
             lower_baseline(name),
             amount(baseline["total"], money),
             f"{amount(gain['low'], money)} to {amount(gain['high'], money)}",
-            f"{baseline['p_beats']:.0%}",
+            _chance(baseline["p_beats"]),
         )
     console.print(table)
     if found.threshold is not None:
@@ -114,6 +114,10 @@ def _print(found: Evaluation) -> None:
         say("The plan was not agreed before the work: thinslice profit --agree PLAN dates it.")
     else:
         say(f"The plan was agreed on {found.plan.agreed_on}, hash {found.plan.digest[:12]}.")
+
+
+def _chance(share: float) -> str:
+    return "< 1%" if share < 0.01 else "> 99%" if share > 0.99 else f"{share:.0%}"
 
 
 def _agree(file: Path) -> None:
