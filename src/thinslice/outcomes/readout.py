@@ -25,6 +25,7 @@ from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.rules import ProductFacts, Rules
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
 from thinslice.outcomes.segments import Segment, segments_dict, segments_of
+from thinslice.outcomes.sequential import TUNED_FOR
 from thinslice.outcomes.series import Day, daily, days_of, local_date
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ LOOK_ONCE = (
     "first good one finds differences that are not there."
 )
 MANY_IN_TWO = 0.01
-TUNED_FOR = 10_000.0
-"""The visitors at which ranges that hold at every look are narrowest."""
 NOT_A_WEEK = "It covers less than a week, and shoppers differ by weekday."
 
 

@@ -12,6 +12,10 @@ import math
 
 from scipy.special import ndtri
 
+TUNED_FOR = 10_000.0
+"""The visitors, all variants together, at which ranges for any number of looks are narrowest unless
+stated; they hold at any other number just as well."""
+
 
 def critical(alpha: float, n: float, tuned_for: float | None = None, *, sides: int = 2) -> float:
     """The standard errors that an interval over n visitors reaches to each side.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
+from thinslice.outcomes.arms import control_first, given_sums, intended_shares
 from thinslice.outcomes.capping import cap_rows
 from thinslice.outcomes.comparison import ALPHA, Row, compare_all, figure, signed_percent, spread_of
 from thinslice.outcomes.covariate import differs_before
@@ -23,9 +23,7 @@ from thinslice.outcomes.metric import Metric, asked, check_metrics, number, with
 from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.rows import Rows, name_of, read_rows, sum_rows
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
-
-TUNED_FOR = 10_000
-"""The visitors at which ranges that may be looked at every day are narrowest, unless stated."""
+from thinslice.outcomes.sequential import TUNED_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +215,13 @@ def experiment(
     asked_for = check_metrics(metrics)
     _check(variant, alpha, sequential, tuned_for)
     if _are_moments(data):
-        moments, seen = _given(data, asked_for), {}
+        moments, seen = given_sums(data, asked_for), {}
     else:
         rows, asked_for = cap_rows(read_rows(data, asked_for, variant, unit), asked_for)
         moments, seen = sum_rows(rows), {m.name: _nonzero(rows, m) for m in asked_for}
-    moments = _control_first(moments, name_of(control), weights)
+    moments = control_first(moments, name_of(control), weights)
     asked_for = tuple(with_unit(metric, moments.values()) for metric in asked_for)
-    shares = _shares(moments, weights)
+    shares = intended_shares(moments, weights)
     looks = (tuned_for or TUNED_FOR) if sequential or tuned_for else None
     visitors = [sums.n for sums in moments.values()]
     split = sample_ratio(visitors, list(shares.values()), sequential=looks is not None)
@@ -271,64 +269,6 @@ def _check(variant: str, alpha: float, sequential: bool, tuned_for: float | None
 
 def _are_moments(data: Any) -> bool:
     return isinstance(data, Mapping) and any(isinstance(x, Moments) for x in data.values())
-
-
-def _given(data: Mapping[Any, Any], metrics: Sequence[Metric]) -> dict[str, Moments]:
-    """Sums that were handed over."""
-    odd = [arm for arm, sums in data.items() if not isinstance(sums, Moments)]
-    if odd:
-        raise InputError(f"all arms are given as Moments or none, but {odd[0]!r} is not")
-    capped = next((metric for metric in metrics if metric.cap is not None), None)
-    if capped:
-        raise InputError(
-            f"{capped.name!r} asks for a cap, and sums cannot be capped any more; cap the values "
-            "before they are summed"
-        )
-    return {name_of(arm): sums for arm, sums in data.items()}
-
-
-def _control_first(
-    moments: Mapping[str, Moments], control: str, weights: Mapping[Any, float] | None
-) -> dict[str, Moments]:
-    arms = list(moments)
-    if weights is not None and not isinstance(weights, Mapping):
-        raise InputError(
-            f'weights are a dictionary such as {{"A": 0.9, "B": 0.1}}, got {weights!r}'
-        )
-    meant = [name_of(arm) for arm in weights or {}]
-    empty = [arm for arm in meant if arm not in arms] + [a for a in arms if not moments[a].n]
-    if empty:
-        raise InputError(
-            f"every arm needs visitors, but {', '.join(empty)} has none; the arms with visitors "
-            f"are: {', '.join(arm for arm in arms if moments[arm].n) or 'none'}"
-        )
-    if control not in arms:
-        close = get_close_matches(control, arms, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else "say which with control=. "
-        raise InputError(
-            f"no arm is called {control!r}, which is to be the control; {hint}There are: "
-            f"{', '.join(sorted(arms))}"
-        )
-    if len(arms) < 2:
-        raise InputError(
-            f"an experiment compares arms, but all visitors are in {control!r}; add the treatment's"
-        )
-    ordered = [control, *sorted(arm for arm in arms if arm != control)]
-    return {arm: moments[arm] for arm in ordered}
-
-
-def _shares(
-    moments: Mapping[str, Moments], weights: Mapping[Any, float] | None
-) -> dict[str, float]:
-    """The intended share of each arm."""
-    given = {name_of(arm): number(w, "a weight") for arm, w in (weights or {}).items()}
-    if given and (set(given) != set(moments) or not all(w > 0 for w in given.values())):
-        raise InputError(
-            f"weights say the share of each arm, above 0, got {given}; the arms are: "
-            f"{', '.join(moments)}"
-        )
-    total = sum(given.values())
-    return {arm: given[arm] / total if given else 1 / len(moments) for arm in moments}
 
 
 def _nonzero(rows: Rows, metric: Metric) -> dict[str, int]:
