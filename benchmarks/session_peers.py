@@ -6,8 +6,10 @@ The folder given as `--peers` may hold, for each, a Python environment and what 
     python/        an environment with numpy, pandas, scipy, implicit for session-rec and implicit
     illoominate/   an environment of Python 3.10 with pandas and illoominate 1.0.0
 
-A peer reads `train.tsv` and `prefixes.json` and writes `lists.json`; run by its own Python, this
-file is both sides of that.
+for example `uv venv python; uv pip install --python python/bin/python "numpy<2" "pandas<2.2" scipy
+implicit psutil pympler`. A peer reads `train.tsv` and `prefixes.json` and writes `lists.json`; run
+by its own Python, this file is both sides of that. illoominate gives no lists, only its own
+figures, for which the product at hand is always removed: it has no paired ranges.
 """
 
 from __future__ import annotations
@@ -46,8 +48,12 @@ class PeerLists:
         return [Listed(product, 1.0 / place, None) for place, product in enumerate(listed, 1)]
 
 
-def ask_peer(peer: str, folder: Path | None, split: Any, protocol: str) -> PeerLists | str:
-    """The peer's lists for every prefix of the split's test, or why there are none."""
+def ask_peer(
+    peer: str, folder: Path | None, split: Any, protocol: str
+) -> PeerLists | dict[str, float] | str:
+    """The peer's lists for every prefix of the split's test, its figures where it gives no lists,
+    or why there is neither.
+    """
     if folder is None:
         return "--peers names no folder"
     place = folder / ("illoominate" if peer.startswith("illoominate") else "python")
@@ -59,13 +65,16 @@ def ask_peer(peer: str, folder: Path | None, split: Any, protocol: str) -> PeerL
     prefixes = sorted(set(_prefixes(split.test, protocol)))
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        _write_train(split.train, scratch / "train.tsv")
+        _write_log(split.train, scratch / "train.tsv", split.train.products)
+        _write_log(split.test, scratch / "test.tsv", split.train.products, protocol == "honest")
         (scratch / "prefixes.json").write_text(json.dumps(prefixes))
         command = [python, __file__, peer, str(scratch), str(folder)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
             return (ran.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         lists = json.loads((scratch / "lists.json").read_text())
+    if isinstance(lists, dict):
+        return lists
     return PeerLists(dict(zip(prefixes, lists, strict=True)))
 
 
@@ -80,15 +89,23 @@ def _prefixes(log: Any, protocol: str) -> Iterator[tuple[str, ...]]:
             yield tuple(products[:step])
 
 
-def _write_train(log: Any, path: Path) -> None:
-    """SessionId, ItemId and Time in whole numbers, as the peers want them; ids are positions."""
+def _write_log(log: Any, path: Path, products: Sequence[str], collapse: bool = False) -> None:
+    """SessionId, ItemId and Time in whole numbers, as the peers want them.
+
+    An item is its position among `products`, or beyond them where it is unknown.
+    """
+    code_of = {product: code for code, product in enumerate(products)}
+    codes = [code_of.get(p, len(products) + place) for place, p in enumerate(log.products)]
     with path.open("w") as file:
         file.write("SessionId\tItemId\tTime\n")
         for s in range(log.n_sessions):
-            for event in range(int(log.offsets[s]), int(log.offsets[s + 1])):
-                seconds = int(log.times_us[event]) // 1_000_000
-                file.write(f"{s}\t{log.codes[event]}\t{seconds}\n")
-    path.with_name("products.json").write_text(json.dumps(log.products))
+            start, end = int(log.offsets[s]), int(log.offsets[s + 1])
+            for event in range(start, end):
+                if collapse and event > start and log.codes[event] == log.codes[event - 1]:
+                    continue
+                seconds = int(log.times_us[start]) // 1_000_000 + event - start
+                file.write(f"{s}\t{codes[log.codes[event]]}\t{seconds}\n")
+    path.with_name("products.json").write_text(json.dumps(products))
 
 
 def answer() -> None:
@@ -97,9 +114,13 @@ def answer() -> None:
     import pandas
 
     train = pandas.read_csv(scratch / "train.tsv", sep="\t")
+    if peer.startswith("illoominate"):
+        test = pandas.read_csv(scratch / "test.tsv", sep="\t")
+        (scratch / "lists.json").write_text(json.dumps(_illoominate(train, test)))
+        return
     products = json.loads((scratch / "products.json").read_text())
     code_of = {product: code for code, product in enumerate(products)}
-    make = {"implicit cosine": _implicit, "illoominate VMIS": _illoominate}.get(peer, _session_rec)
+    make = _implicit if peer == "implicit cosine" else _session_rec
     recommend = make(peer, train, folder)
     lists = []
     for number, prefix in enumerate(json.loads((scratch / "prefixes.json").read_text())):
@@ -120,34 +141,40 @@ def _session_rec(peer: str, train: Any, folder: Path) -> Answer:
     import numpy as np
 
     module, name, settings = {
-        "SR": ("sr", "SequentialRules", {"steps": 12, "weighting": "quadratic"}),
+        "SR": ("baselines.sr", "SequentialRules", {"steps": 12, "weighting": "quadratic"}),
         "VSKNN": (
-            "vsknn",
+            "knn.vsknn",
             "VMContextKNN",
             {"k": 500, "sample_size": 5000, "weighting": "quadratic", "idf_weighting": 5},
         ),
         "STAN": (
-            "stan",
+            "knn.stan",
             "STAN",
             {"k": 500, "sample_size": 10000, "lambda_spw": 1.2, "lambda_snh": 20, "lambda_inh": 2},
         ),
         "VSTAN": (
-            "vstan",
+            "knn.vstan",
             "VSKNN_STAN",
             {"k": 1500, "sample_size": 5000, "lambda_spw": 4.9, "lambda_snh": 40,
              "lambda_inh": 2, "lambda_ipw": 2, "lambda_idf": 5},
         ),
     }[peer]  # fmt: skip
-    model = getattr(importlib.import_module(f"algorithms.knn.{module}"), name)(**settings)
+    model = getattr(importlib.import_module(f"algorithms.{module}"), name)(**settings)
     model.fit(train)
     items = np.sort(train.ItemId.unique())
     now = int(train.Time.max()) + 1
 
+    running: list[int] = []
+    session = 10_000_000
+
     def recommend(number: int, codes: list[int]) -> list[int]:
-        session = 10_000_000 + number
-        for code in codes[:-1]:
-            model.predict_next(session, code, items, skip=True, timestamp=now)
+        nonlocal running, session
+        if codes[:-1] != running:  # it gathers neighbours from step to step: none may be skipped
+            session += 1
+            for code in codes[:-1]:
+                model.predict_next(session, code, items, timestamp=now)
         scores = model.predict_next(session, codes[-1], items, timestamp=now)
+        running = codes
         best = scores[scores > 0].sort_values(ascending=False, kind="stable")
         return [int(code) for code in best.index[:LENGTH]]
 
@@ -180,20 +207,22 @@ def _implicit(peer: str, train: Any, folder: Path) -> Answer:
     return recommend
 
 
-def _illoominate(peer: str, train: Any, folder: Path) -> Answer:
+def _illoominate(train: Any, test: Any) -> dict[str, float]:
     """Serenade's VMIS-kNN by its author, with the settings of Serenade's example."""
     import illoominate
-    import pandas
 
-    trained = train.rename(columns={"SessionId": "session_id", "ItemId": "item_id"})
-    trained = trained.rename(columns={"Time": "timestamp"})
-    model = illoominate.train_session_based(trained, k=288, m=1502, max_items=4)
-
-    def recommend(number: int, codes: list[int]) -> list[int]:
-        session = pandas.DataFrame({"session_id": number, "item_id": codes, "timestamp": 0})
-        return [int(code) for code in model.predict(session)[:LENGTH]]
-
-    return recommend
+    names = {"SessionId": "session_id", "ItemId": "item_id", "Time": "timestamp"}
+    found = {}
+    for name, metric in (("HitRate", "hitrate@20"), ("MRR", "mrr@20")):
+        scores = illoominate.train_and_evaluate_for_sbr(
+            train.rename(columns=names),
+            test.rename(columns=names),
+            "vmis",
+            metric,
+            {"m": 1502, "k": 288, "max_session_len": 4, "seed": 1},
+        )
+        found[name] = float(scores["score"].iloc[0])
+    return found
 
 
 if __name__ == "__main__":

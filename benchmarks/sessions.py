@@ -78,6 +78,8 @@ def measure(name: str, split: Split, protocol: str, given: argparse.Namespace) -
         lists = ask_peer(peer, given.peers, split, protocol)
         if isinstance(lists, str):
             print(f"{peer:24} not run: {lists}")
+        elif isinstance(lists, dict):
+            print(f"{peer:24}{lists['HitRate']:>10.4f}{'':14}{lists['MRR']:>10.4f}")
         else:
             beside(bundle.recommenders["session"], peer, lists, split, protocol)
 

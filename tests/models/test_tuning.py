@@ -37,8 +37,8 @@ def chain(n_sessions: int, seed: int = 0) -> Split:
 
 @pytest.fixture(scope="module")
 def tuned() -> tuple[Split, Choice]:
-    split = chain(3000)
-    return split, choose(split.train, split.test, compare, seconds=20)
+    split = chain(1200)
+    return split, choose(split.train, split.test, compare, seconds=5)
 
 
 def test_it_says_what_won_and_how_every_tier_did(tuned):
@@ -83,7 +83,7 @@ def test_popularity_is_served_where_nothing_beats_it():
     rng = np.random.default_rng(0)
     shares = 1 / np.arange(1, 301) ** 1.5
     draw = partial(rng.choice, 300, p=shares / shares.sum(), replace=False)
-    split = split_by_time(log_of([[f"p{i:03}" for i in draw(3)] for _ in range(4000)]))
+    split = split_by_time(log_of([[f"p{i:03}" for i in draw(3)] for _ in range(2000)]), test_share=0.3)
     choice = choose(split.train, split.test, compare, seconds=5)
     assert choice.tier == POPULAR
     found = evaluate(learn(split.train, Settings(), choice).recommenders, split)
