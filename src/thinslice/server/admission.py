@@ -75,7 +75,7 @@ class Gate:
     def _limit(self, path: str) -> int:
         if path == "/v1/batch":
             return self._settings.max_batch_bytes
-        if path.startswith("/v1/products"):
+        if path.startswith(("/v1/products", "/v1/classify/title", "/v1/corrections/title")):
             return PRODUCTS_BYTES
         return MONEY_BYTES if _is_money(path) else PAGE_BYTES
 

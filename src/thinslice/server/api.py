@@ -87,12 +87,12 @@ class Api:
             Route("/v1/products", self.change_products, methods=["PATCH"]),
             Route("/v1/products/{product:path}", self.product, methods=["GET"]),
         ]
-        asked_first = [Route(route.path, _preflight, methods=["OPTIONS"]) for route in routes]
+        asked_first = [Route(route.path, preflight, methods=["OPTIONS"]) for route in routes]
         return [*routes, *asked_first, Route("/openapi.json", _openapi)]
 
     async def batch(self, request: Request) -> Response:
         """Keep events; answered when they are on disk. Broken ones are set aside and named."""
-        batch = decode_batch(await _body(request))
+        batch = decode_batch(await body_of(request))
         caller = self._keys.caller(request.headers, batch.write_key)
         allowed = TRUSTED_BATCH_EVENTS if caller.trusted else BATCH_EVENTS
         if len(batch.items) > allowed:
@@ -122,7 +122,7 @@ class Api:
 
     async def recommend(self, request: Request) -> Response:
         """One explained list, recorded as an exposure without waiting for the disk."""
-        wanted = decode(await _body(request), RecommendationsBody)
+        wanted = decode(await body_of(request), RecommendationsBody)
         caller = self._keys.caller(request.headers, wanted.write_key)
         if not caller.trusted and (wanted.policy or wanted.timestamp):
             raise HTTPException(
@@ -138,7 +138,7 @@ class Api:
     async def put_products(self, request: Request) -> Response:
         """Add products or replace those with the same id."""
         caller = self._keys.caller(request.headers, secret=True)
-        body = decode(await _body(request), ProductsBody)
+        body = decode(await body_of(request), ProductsBody)
         currency = caller.shop.currency
         products = [_product(p, currency) for p in body.products]
         catalog = self._engine.shelf(caller.shop.id).catalog
@@ -148,7 +148,7 @@ class Api:
     async def change_products(self, request: Request) -> Response:
         """Change the price, the stock or other fields of products that exist."""
         caller = self._keys.caller(request.headers, secret=True)
-        body = decode(await _body(request), ProductChangesBody)
+        body = decode(await body_of(request), ProductChangesBody)
         currency = caller.shop.currency
         changes = [(c.product_id, _changes(c, currency)) for c in body.products]
         catalog = self._engine.shelf(caller.shop.id).catalog
@@ -283,7 +283,7 @@ def _major(minor: int | None, currency: str) -> float | None:
     return None if minor is None else minor / 10 ** minor_digits(currency)
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """The body, of any content type: browsers send text/plain to be spared a preflight."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() not in ("identity", ""):
@@ -293,7 +293,7 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
-async def _preflight(_: Request) -> Response:
+async def preflight(_: Request) -> Response:
     return Response(status_code=204, headers=PREFLIGHT)
 
 

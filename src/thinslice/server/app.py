@@ -31,6 +31,7 @@ from thinslice.server.acknowledge import Acknowledger
 from thinslice.server.admission import READABLE_ELSEWHERE, Gate
 from thinslice.server.answers import answer, explain
 from thinslice.server.api import Api, Log
+from thinslice.server.api_titles import TitlesApi
 from thinslice.server.experiments_api import ExperimentsApi
 from thinslice.server.keys import Keys
 from thinslice.server.pages.routes import routes
@@ -66,6 +67,7 @@ class Worker:
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
                 *api.routes(),
+                *TitlesApi(self.engine, self.keys).routes(),
                 *ExperimentsApi(self.engine, self.keys).routes(),
                 *routes(self.site),
             ],

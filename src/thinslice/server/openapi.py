@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import thinslice
-from thinslice.server import schemas
+from thinslice.server import schemas, title_schemas
 
 _BATCH: dict[str, Any] = {
     "type": "object",
@@ -53,6 +53,10 @@ _STRUCTS = (
     schemas.ExperimentAnswer,
     schemas.ExperimentsAnswer,
     schemas.ProblemAnswer,
+    title_schemas.ClassifyTitleBody,
+    title_schemas.ClassifyTitleAnswer,
+    title_schemas.CorrectTitlesBody,
+    title_schemas.CorrectTitlesAnswer,
 )
 _PROBLEMS = {
     "400": "The body breaks a rule; the answer names it.",
@@ -106,6 +110,22 @@ def document() -> dict[str, Any]:
             },
             "/v1/products/{product}": {"get": _product()},
             **_experiments(),
+            "/v1/classify/title": {
+                "post": _operation(
+                    "classifyTitle",
+                    "The category of one title or of many, with a confidence (secret key)",
+                    title_schemas.ClassifyTitleBody,
+                    title_schemas.ClassifyTitleAnswer,
+                )
+            },
+            "/v1/corrections/title": {
+                "post": _operation(
+                    "correctTitles",
+                    "Keep what people said of titles, and learn from it (secret key)",
+                    title_schemas.CorrectTitlesBody,
+                    title_schemas.CorrectTitlesAnswer,
+                )
+            },
             "/healthz": {"get": _health("healthz", "The process answers", "200")},
             "/readyz": {"get": _health("readyz", "It can do its work", "200", "503")},
         },
