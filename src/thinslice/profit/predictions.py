@@ -101,7 +101,7 @@ class JudgedTable:
         return {**self.evaluation.to_dict(), "columns": columns}
 
 
-def judge_table(table: Table, plan: Plan, *, seed: int = 0, **names: str) -> JudgedTable:
+def judge_table(table: Table, plan: Plan, **names: str) -> JudgedTable:
     """`evaluate` on a table's columns, chosen by `choose_columns`.
 
     Rows with the same id rise and fall together.
@@ -115,7 +115,6 @@ def judge_table(table: Table, plan: Plan, *, seed: int = 0, **names: str) -> Jud
         data=dict(table),
         pos_label=chosen.positive,
         cluster=cluster,
-        seed=seed,
         **given,
     )
     return JudgedTable(found, chosen)
