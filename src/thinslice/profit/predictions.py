@@ -108,14 +108,15 @@ def judge_table(table: Table, plan: Plan, **names: str) -> JudgedTable:
     """
     chosen = choose_columns(table, plan, **names)
     cluster = chosen.id if chosen.id and _repeats(table[chosen.id]) else None
-    given = {"y_pred" if chosen.decisions else "y_score": table[chosen.score]}
+    said = table[chosen.score]
     found = evaluate(
         table[chosen.true],
         plan=plan,
         data=dict(table),
         pos_label=chosen.positive,
         cluster=cluster,
-        **given,
+        y_pred=said if chosen.decisions else None,
+        y_score=None if chosen.decisions else said,
     )
     return JudgedTable(found, chosen)
 
