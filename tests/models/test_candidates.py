@@ -72,6 +72,12 @@ def test_two_steps_lead_to_what_never_shared_a_session():
     assert described(log, ["a"])["c"]["weight_walk_0"] > 0
 
 
+def test_follow_is_what_came_right_after_returns_included():
+    features = described(log_of([["a", "b", "b", "a", "c"]]), ["a"])
+    assert features["b"]["weight_follow_0"] == pytest.approx(1 / (2 + 3))
+    assert features["c"]["weight_follow_0"] == pytest.approx(1 / (2 + 3))
+
+
 def test_facts_of_a_product_and_of_the_latest_one():
     features = described(log_of([["a", "b"], ["a", "b", "a"]]), ["b"])
     assert features["a"]["sessions"] == pytest.approx(np.log(3))

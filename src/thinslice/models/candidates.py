@@ -1,12 +1,13 @@
 """Candidates of several sources, and what is known about each: what a re-ranker looks at.
 
-Sources are the session kNN and five item tables, all of which any shop has:
+Sources are the session kNN and six item tables, all of which any shop has:
 
     linear   the local linear model
     cosine   in the same sessions
     next     what came after, as a share of what came after: near steps count more
     walk     two steps along the linear model: what a neighbour's neighbours speak for
     recent   in the same sessions of the last tenth of the log, what came after doubled
+    follow   what came right after, in the sessions as they were, returns to a product included
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from thinslice.domain import SessionLog
     from thinslice.models.products import ProductCodes
 
-LAG_DECAYS = {"linear": None, "cosine": 2.8, "next": 1.0, "walk": 2.0, "recent": 2.0}
+LAG_DECAYS = {"linear": None, "cosine": 2.8, "next": 1.0, "walk": 2.0, "recent": 2.0, "follow": 0.7}
 """The tables in their order; None is chosen with the linear model."""
 
 ROW = 100
@@ -173,6 +174,7 @@ def learn_candidates(
         "next": _next_table(counts),
         "walk": solved.two_steps(20, ROW),
         "recent": _recent_table(sessions),
+        "follow": _follow_table(log),
     }
     seen_us = np.zeros(len(products), np.int64)
     np.maximum.at(seen_us, log.codes, log.times_us)
@@ -321,6 +323,20 @@ def _recent_table(sessions: TrainingSessions) -> ItemTable:
     strength = counts.before + 0.5 * counts.count
     strength /= counts.sessions[counts.neighbours] + 1.0
     return ItemTable.strongest(counts.neighbours, targets, strength, len(counts.sessions), ROW)
+
+
+def _follow_table(log: SessionLog) -> ItemTable:
+    """What came right after a product, as a share of its events; repeats are no steps."""
+    n = len(log.products)
+    same_session = np.ones(max(len(log.codes) - 1, 0), bool)
+    same_session[log.offsets[1:-1] - 1] = False
+    steps = same_session & (log.codes[1:] != log.codes[:-1])
+    pairs, counts = np.unique(
+        log.codes[:-1][steps].astype(np.int64) * n + log.codes[1:][steps], return_counts=True
+    )
+    rows, targets = np.divmod(pairs, max(n, 1))
+    left = np.bincount(log.codes[:-1][steps], minlength=n)
+    return ItemTable.strongest(rows, targets, counts / (left[rows] + 3.0), n, ROW)
 
 
 def _facts(log: SessionLog) -> NDArray[np.float32]:
