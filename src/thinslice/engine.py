@@ -46,6 +46,7 @@ from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.outcomes.rules import RULES, Rules
 from thinslice.outcomes.track_record import foretold, track_record
+from thinslice.photo_search import PhotoSearch
 from thinslice.profit.plan import Plan
 from thinslice.profit.predictions import JudgedTable, judge_table
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
@@ -170,10 +171,15 @@ class Engine:
     def import_photos(
         self, shop_id: str, source: Path, progress: Progress | None = None
     ) -> ImportReport:
-        """Take photos named by product id, from a folder or a zip, into the catalogue."""
+        """Take photos named by product id, from a folder or a zip, into the catalogue.
+
+        Where photos are searched already, these are found at once.
+        """
         shelf = self.shelf(shop_id)
         photos, report = read_photos(source, shelf.catalog.all(), progress=progress)
-        shelf.catalog.mark_photos(shelf.photos.put_all(photos, report))
+        kept = shelf.photos.put_all(photos, report)
+        shelf.catalog.mark_photos(kept)
+        shelf.photo_search.add(kept)
         shelf.keep_import(source, report)
         return report
 
@@ -213,11 +219,17 @@ class Engine:
         bundle.publish(self.directory.models(shop_id))
         if (titles := self.titles(shop_id)).can_learn():
             titles.learn()
+        if (photos := self.photo_search(shop_id)).can_build():
+            photos.build()
         return bundle
 
     def titles(self, shop_id: str) -> Titles:
         """The shop's categories by title: learn, classify, correct, review; see `titles.py`."""
         return self.shelf(shop_id).titles
+
+    def photo_search(self, shop_id: str) -> PhotoSearch:
+        """The shop's photos, to be searched by photo and tagged; see `photo_search.py`."""
+        return self.shelf(shop_id).photo_search
 
     def _choice(
         self, log: SessionLog, minutes: float, served: Choice | None, progress: Progress | None

@@ -17,6 +17,7 @@ from thinslice.errors import NotFoundError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.bundle import CurrentBundle
 from thinslice.outcomes.rules import ProductFacts
+from thinslice.photo_search import PhotoSearch
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.store.catalog import ShopCatalog
@@ -69,6 +70,12 @@ class Shelf:
     def titles(self) -> Titles:
         """The title classifier, and what people say to it."""
         return Titles(self._directory.titles(self.shop.id), self.catalog, self.results)
+
+    @cached_property
+    def photo_search(self) -> PhotoSearch:
+        """The photos of the catalogue, to be searched by photo and tagged."""
+        folder = self._directory.photo_search(self.shop.id)
+        return PhotoSearch(folder, self.catalog, self.photos, self.results)
 
     def ranker(self) -> Ranker:
         """The list makers in force over the catalogue in force, made anew when either changes."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,12 @@ class VectorIndex:
     def revision(self) -> int:
         """Changes with every addition and removal."""
         return int(self._manifest["revision"])
+
+    def as_it_is(self) -> VectorIndex:
+        """The index as it is now, to be searched under a mask that fits it, whatever is written
+        meanwhile; it is not to be written to."""
+        with self._adopting:
+            return copy(self)
 
     def vectors_of(self, product: str) -> dict[str, NDArray[np.float32]] | None:
         """The vectors of one product by part, None for one that is not there."""

@@ -54,6 +54,10 @@ class DataDirectory:
         """The versions of the title classifier, and what people said about titles."""
         return self._made("titles", shop_name(shop))
 
+    def photo_search(self, shop: str) -> Path:
+        """What photos are searched and tagged with: vectors, heads, a fitted encoder."""
+        return self._made("photo-search", shop_name(shop))
+
     def held_back(self, shop: str) -> Path:
         """The model of the latest evaluation, which learned from the earlier sessions only."""
         return self._made("held-back", shop_name(shop))
