@@ -45,6 +45,8 @@ FEWEST_FEATURES = 20_000
 STRANGE = 0.01
 """Share of held-out titles that are less familiar than what counts as a known kind."""
 
+LEAST_SPREAD = (0.1, 0.1, 0.5)
+LEAST_DISTANCE = 7.0
 LEAST_BAR = 0.5
 """An answer that is rather wrong than right is never taken over, however good the others are."""
 
@@ -383,11 +385,16 @@ def _found(likely: Any, knots: Any, labels: Ints, rows: Ints, classes: tuple[str
 
 def _familiar(known: NDArray[np.floating], top: NDArray[np.floating]) -> list[float]:
     """How to tell an unknown kind of product: weights of known words, known features and the best
-    score, each by its spread, and what all but one in a hundred held-out titles reach."""
+    score, each by its spread, and what all but one in a hundred held-out titles reach.
+
+    Titles made to one pattern spread little, and another wording is no other kind of product:
+    hence the least spreads and the least distance from the middle.
+    """
     signs = np.column_stack([known, top])
-    weights = 1 / np.maximum(signs.std(axis=0), 1e-3)
-    least = float(np.quantile(signs @ weights, STRANGE))
-    return [*weights.tolist(), least]
+    weights = 1 / np.maximum(signs.std(axis=0), LEAST_SPREAD)
+    familiar = signs @ weights
+    least = min(np.quantile(familiar, STRANGE), familiar.mean() - LEAST_DISTANCE)
+    return [*weights.tolist(), float(least)]
 
 
 def _measured(found: HeldOut, bars: NDArray[np.floating]) -> dict[str, Any]:
