@@ -114,7 +114,9 @@ def doubts(
         say(advice["sentence"])
     if output:
         names = ["product", "title", "filed", "likeliest", "confidence"]
-        rows = [[str(s[name]) for name in names] for s in listed]
+        rows = [
+            [*(str(s[name] or "") for name in names[:-1]), f"{s['confidence']:.3f}"] for s in listed
+        ]
         output.write_text("\ufeff" + to_csv([names, *rows]), "utf-8", newline="")
         say(f"Wrote {output}.")
 

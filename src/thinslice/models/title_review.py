@@ -131,7 +131,7 @@ def class_report(found: HeldOut, titles: Sequence[str]) -> list[ClassAdvice]:
 
 def _kinds(titles: Sequence[str]) -> tuple[str, ...]:
     """The nouns that a class's titles end in, where several are frequent."""
-    last = Counter(text.rpartition(" ")[2] for text in map(clean, titles) if text)
+    last = Counter(text.rpartition(" ")[2].removesuffix("s") for text in map(clean, titles) if text)
     few = max(_FEWEST, _KIND_SHARE * len(titles))
     often = [word for word, n in last.most_common(4) if n >= few and not word.isdecimal()]
     return tuple(often) if len(often) > 1 else ()
