@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinslice.domain import Filters, Product, Query
+from thinslice.domain import Filters, Product, Query, Scored
 from thinslice.errors import InputError
 from thinslice.ranking.lists import EVERYWHERE, ListRecommender
 from thinslice.ranking.ranker import Ranker
@@ -215,3 +215,28 @@ def test_no_list_ever_breaks_a_rule(items, n, policy, category, price_max, exclu
         and (price_max is None or p.price_minor <= price_max)
     ]
     assert len(found) == min(n, len(could))
+
+
+class ComesBack(ByHand):
+    """A session model of a shop that lets the product at hand compete."""
+
+    repeats = True
+
+    def recommend(self, session, n, *, now_us=None):
+        return [Scored(session[-1], 2.0, None), *super().recommend(session, n)]
+
+
+def test_the_product_at_hand_is_shown_only_where_the_shop_lets_it_compete():
+    for repeats, expected in ((True, ["lamp", "bulb"]), (False, ["bulb", "sofa"])):
+        maker = ComesBack({"lamp": ("bulb", "sofa")})
+        maker.repeats = repeats
+        made = Ranker({"session": maker, "popular": popular()}, PRODUCTS)
+        found, _ = made.rank(Query(("lamp",), n=2), "session")
+        assert ids(found) == expected
+
+
+def test_a_session_list_that_is_popularity_says_so():
+    same = popular()
+    made = Ranker({"session": same, "popular": same}, PRODUCTS)
+    found, _ = made.rank(Query(("lamp",), n=1), "session")
+    assert [(r.product, r.reason) for r in found] == [("tv", "Popular now")]
