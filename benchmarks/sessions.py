@@ -79,7 +79,7 @@ def measure(name: str, split: Split, protocol: str, given: argparse.Namespace) -
         if isinstance(lists, str):
             print(f"{peer:24} not run: {lists}")
         elif isinstance(lists, dict):
-            print(f"{peer:24}{lists['HitRate']:>10.4f}{'':14}{lists['MRR']:>10.4f}")
+            print(f"{peer:24}{'':>24}{lists['MRR']:>10.4f}")
         else:
             beside(bundle.recommenders["session"], peer, lists, split, protocol)
 
