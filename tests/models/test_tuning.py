@@ -118,3 +118,15 @@ def test_a_chosen_bundle_answers_the_same_after_it_was_written(tuned, tmp_path):
 def test_the_untuned_choice_is_the_session_knn():
     assert Choice().tier == KNN
     assert isinstance(learn(chain(50).train, Settings()).recommenders["session"], SessionKnn)
+
+
+def test_what_was_served_stays_where_it_is_proven_better(tuned, monkeypatch):
+    """A served re-ranker is kept when a later choice cannot grow trees of its own."""
+
+    def refuse(*_, **__):
+        raise reranker.NoLightGBMError("libgomp.so.1 is missing")
+
+    split, served = tuned
+    monkeypatch.setattr(tuning, "learn_trees", refuse)
+    again = choose(split.train, split.test, compare, seconds=1, start=served)
+    assert again.tier == served.tier

@@ -214,9 +214,11 @@ class _Tuning:
         start = self.start
         if start.tier == POPULAR:
             return self._popular_places(last)
-        found = learn_candidates(self.earlier, self.products, start.knn, start.linear)
         if start.tier == KNN:
-            return knn_places(found.knn, last, start.repeats)
+            sessions = training_sessions(self.earlier, start.knn.max_products)
+            knn = learn_session_knn(sessions, self.products, start.knn)
+            return knn_places(knn, last, start.repeats)
+        found = learn_candidates(self.earlier, self.products, start.knn, start.linear)
         if start.tier == LINEAR:
             weights = lag_weights(start.linear.lag_decay, start.knn.max_products)
             return table_places(found.tables["linear"], weights, last)
