@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(
         default=500_000, ge=1, description="Largest body of /v1/batch, in bytes."
     )
+    max_photo_bytes: int = Field(
+        default=12_000_000, ge=1, description="Largest photo that is searched with, in bytes."
+    )
     max_event_bytes: int = Field(
         default=32_000, ge=1, description="Largest single event, in bytes."
     )

@@ -31,6 +31,9 @@ class Masks:
         self._index = index
         self._heads = heads
         self._made: dict[Any, NDArray[np.bool_]] = {}
+        listed = {p.colour for p in products.values() if p.has_photo and p.colour}
+        self.colours = tuple(sorted(listed.union(learned_colours(heads))))
+        """The colours that can be asked for: those that are listed, and those that were learned."""
 
     def allowed(self, filters: Filters, words: str = "") -> NDArray[np.bool_]:
         """Rows of products that pass the filters and have every one of the words."""
@@ -46,16 +49,18 @@ class Masks:
 
     def of_colour(self, colour: str) -> NDArray[np.bool_]:
         """Rows of a colour: as it is listed or, where none is, as the photo looks."""
-        known = learned_colours(self._heads)
-        name = next((c for c in known if c.casefold() == colour.strip().casefold()), None)
-        if name is None or self._heads is None:
+        name = next((c for c in self.colours if c.casefold() == colour.strip().casefold()), None)
+        if name is None:
             raise InputError(
-                f"a colour must be one that was learned, got {colour[:50]!r}; "
-                f"choose one of: {', '.join(known) or 'none yet'}"
+                f"a colour must be one of the catalogue's, got {colour[:50]!r}; "
+                f"choose one of: {', '.join(self.colours) or 'none yet'}"
             )
         listed = self._kept(("listed", name), lambda p: p.colour == name)
-        unlisted = self._kept(("unlisted",), lambda p: p.colour not in known)
-        return listed | (unlisted & (self._seen_colours() == known.index(name)))
+        learned = learned_colours(self._heads)
+        if name not in learned:
+            return listed
+        unlisted = self._kept(("unlisted",), lambda p: not p.colour)
+        return listed | (unlisted & (self._seen_colours() == learned.index(name)))
 
     def _seen_colours(self) -> NDArray[np.int64]:
         """The likeliest colour of every row, by its photo."""
@@ -63,7 +68,7 @@ class Masks:
             assert self._heads is not None
             head = self._heads.heads["colour"]
             seen = [head.chances(joined(s.vectors)).argmax(axis=1) for s in self._index.segments]
-            self._made["seen",] = np.concatenate(seen)
+            self._made["seen",] = np.concatenate(seen) if seen else np.empty(0, np.int64)
         return self._made["seen",]
 
     def _kept(self, key: tuple[Any, ...], fits: Callable[[Product], bool]) -> NDArray[np.bool_]:
@@ -78,5 +83,5 @@ class Masks:
 
 
 def learned_colours(heads: ImageClassifier | None) -> tuple[str, ...]:
-    """The colours that can be asked for."""
+    """The colours that can be told from a photo."""
     return heads.heads["colour"].labels if heads and "colour" in heads.heads else ()

@@ -29,7 +29,7 @@ from thinslice.index.vector_index import VectorIndex
 from thinslice.models.image_classifier import ImageClassifier, PhotoTag
 from thinslice.models.image_encoder import SHIPPED, ImageEncoder
 from thinslice.models.versions import current
-from thinslice.photo_filters import Masks, learned_colours
+from thinslice.photo_filters import Masks
 from thinslice.photo_learning import (
     WEIGHTS,
     Album,
@@ -151,6 +151,14 @@ class PhotoSearch:
     def can_build(self) -> bool:
         """Whether the catalogue has photos."""
         return any(product.has_photo for product in self._catalog.all().values())
+
+    def warm_up(self) -> None:
+        """Answer a question nobody asked, so that the first one who asks does not wait."""
+        if self.is_built():
+            side = self.served().encoder.side
+            vectors = self.encode(np.full((side, side, 3), 255, np.uint8))
+            self.tag(vectors)
+            self.search(vectors)
 
     def _newest(self, *, force: bool = False) -> Served:
         with self._looking:
@@ -289,7 +297,8 @@ class PhotoSearch:
 
     def colours(self) -> tuple[str, ...]:
         """The colours that can be asked for."""
-        return learned_colours(self.served().heads)
+        served = self.served()
+        return served.masks_of(served.index.as_it_is(), self._catalog.all()).colours
 
     # what a person should know
 
@@ -318,7 +327,7 @@ class PhotoSearch:
         """What is in force in plain values, for a page; `quality` says where results are rough."""
         served = self.served()
         meta = {k: v for k, v in served.meta.items() if k != "usual"}
-        return {**meta, "photos": len(served.index), "colours": list(learned_colours(served.heads))}
+        return {**meta, "photos": len(served.index), "colours": list(self.colours())}
 
 
 def balanced(colour: float) -> dict[str, float]:

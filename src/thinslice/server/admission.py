@@ -24,6 +24,10 @@ PAGE_BYTES = 64_000
 PRODUCTS_BYTES = 5_000_000
 MONEY_BYTES = 4_000_000
 """The predictions that a person sends to the money page, and every slider's question about them."""
+TITLES_BYTES = 10_000_000
+"""The table of titles that a person drops on a page."""
+FORM_BYTES = 64_000
+"""What a form adds to the photo that is sent in it."""
 BODY_SECONDS = 10
 
 _ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
@@ -77,11 +81,21 @@ class Gate:
             return self._settings.max_batch_bytes
         if path.startswith(("/v1/products", "/v1/classify/title", "/v1/corrections/title")):
             return PRODUCTS_BYTES
+        if path.endswith("/title/table") and path.count("/") == 3:
+            return TITLES_BYTES
+        if _has_photo(path):
+            return self._settings.max_photo_bytes + FORM_BYTES
         return MONEY_BYTES if _is_money(path) else PAGE_BYTES
 
 
 def _is_money(path: str) -> bool:
     return path.endswith("/money") and path.count("/") == 2
+
+
+def _has_photo(path: str) -> bool:
+    """Whether a photo is sent there: to the API, or to the page /SHOP/photo."""
+    of_page = path.endswith("/photo") and path.count("/") == 2
+    return of_page or path in ("/v1/search/image", "/v1/classify/image")
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -31,6 +31,7 @@ from thinslice.server.acknowledge import Acknowledger
 from thinslice.server.admission import READABLE_ELSEWHERE, Gate
 from thinslice.server.answers import answer, explain
 from thinslice.server.api import Api, Log
+from thinslice.server.api_photos import PhotosApi
 from thinslice.server.api_titles import TitlesApi
 from thinslice.server.experiments_api import ExperimentsApi
 from thinslice.server.keys import Keys
@@ -66,6 +67,7 @@ class Worker:
             routes=[
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
+                *PhotosApi(self.engine, self.keys, self.site.decoders).routes(),
                 *api.routes(),
                 *TitlesApi(self.engine, self.keys).routes(),
                 *ExperimentsApi(self.engine, self.keys).routes(),
@@ -94,6 +96,7 @@ class Worker:
         try:
             yield
         finally:
+            await self.site.decoders.close()
             await run_in_threadpool(writer.close)
             await run_in_threadpool(self.visits.close)
 
@@ -135,6 +138,7 @@ class Worker:
             try:
                 self.engine.shelf(shop.id).ranker()
                 self.engine.titles(shop.id).is_learned()
+                self.engine.photo_search(shop.id).warm_up()
             except ThinsliceError as error:
                 _log.warning("shop %s is served without its model: %s", shop.id, error)
 

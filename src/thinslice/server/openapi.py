@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 import thinslice
-from thinslice.server import schemas, title_schemas
+from thinslice.server import photo_schemas, schemas, title_schemas
+from thinslice.server.photo_questions import WISHES
 
 _BATCH: dict[str, Any] = {
     "type": "object",
@@ -57,6 +58,9 @@ _STRUCTS = (
     title_schemas.ClassifyTitleAnswer,
     title_schemas.CorrectTitlesBody,
     title_schemas.CorrectTitlesAnswer,
+    photo_schemas.SearchImageAnswer,
+    photo_schemas.SimilarAnswer,
+    photo_schemas.ClassifyImageAnswer,
 )
 _PROBLEMS = {
     "400": "The body breaks a rule; the answer names it.",
@@ -126,6 +130,7 @@ def document() -> dict[str, Any]:
                     title_schemas.CorrectTitlesAnswer,
                 )
             },
+            **_photos(),
             "/healthz": {"get": _health("healthz", "The process answers", "200")},
             "/readyz": {"get": _health("readyz", "It can do its work", "200", "503")},
         },
@@ -212,6 +217,46 @@ def _experiments() -> dict[str, Any]:
                 if address.endswith(("/stop", "/kill")):
                     operation["requestBody"]["required"] = False
     return paths
+
+
+def _photos() -> dict[str, Any]:
+    """The addresses for photos: the photo is the body, what is wished stands in the address."""
+    search = _operation(
+        "searchImage",
+        "The products that look most like a photo",
+        None,
+        photo_schemas.SearchImageAnswer,
+    )
+    similar = _operation(
+        "similarProducts",
+        "The products that look most like one of the catalogue",
+        None,
+        photo_schemas.SimilarAnswer,
+    )
+    classify = _operation(
+        "classifyImage",
+        "What a photo shows: category and colour, with a confidence (secret key)",
+        None,
+        photo_schemas.ClassifyImageAnswer,
+    )
+    wishes = [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in WISHES.items()
+    ]
+    product = {"name": "product", "in": "path", "required": True, "schema": {"type": "string"}}
+    search["parameters"] = wishes
+    similar["parameters"] = [product, *(w for w in wishes if w["name"] != "region")]
+    classify["parameters"] = [w for w in wishes if w["name"] == "region"]
+    kinds = ("image/jpeg", "image/png", "image/webp", "multipart/form-data")
+    for operation in (search, classify):
+        operation["requestBody"] = {"required": True, "content": {kind: {} for kind in kinds}}
+    for operation in (search, similar, classify):
+        operation["responses"]["404"] = _problem("There is no index of photos, or no such photo.")
+    return {
+        "/v1/search/image": {"post": search},
+        "/v1/products/{product}/similar": {"get": similar},
+        "/v1/classify/image": {"post": classify},
+    }
 
 
 def _operation(

@@ -12,6 +12,7 @@ from thinslice.errors import ThinsliceError
 from thinslice.report.locales import ENGLISH, Marks, marks_of
 from thinslice.report.page import environment as report_environment
 from thinslice.server.access import viewer_of
+from thinslice.server.decoding import DecodingPool
 from thinslice.server.pages import files, problems, words
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ STEPS = (
 )
 """The path: the page of each step, its question, and its name where there is little room."""
 
+_STEP_OF = {"replay": "evaluate", "experiments": "readout"}
+
 
 class Site:
     """The engine behind the pages, and the templates in front of it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.decoders = DecodingPool()
         self._templates: dict[Marks, Environment] = {}
 
     def templates_in(self, locale: str) -> Environment:
@@ -71,20 +75,24 @@ class Site:
         shop = shop if shop and viewer.sees(shop.id) else None
         home = f"/{shop.id}/" if shop else "/"
         may_change = shop is not None and viewer.changes(shop.id)
-        page = request.url.path.rstrip("/").rpartition("/")[2]
+        page = request.url.path.strip("/").partition("/")[2]
         return {
             "shop": shop,
             "home": home,
             "nav": navigation(home) if shop else [],
             "footer": footer(home, may_change) if shop else [],
             "may_change": may_change,
-            "current": {"replay": "evaluate", "experiments": "readout"}.get(page, page),
+            "current": _STEP_OF.get(page, page.partition("/")[0]),
             "address": address[:2000],
             "icon": files.address("icon.svg"),
             "style": files.address("thinslice.css"),
             "page_style": files.address("pages.css"),
             "script": files.address("pages.js"),
             "money_script": files.address("money.js"),
+            "title_script": files.address("title.js"),
+            "photo_script": files.address("photo.js"),
+            "photo_style": files.address("photo.css"),
+            "review_script": files.address("title_review.js"),
         }
 
     def _shop_of(self, request: Request) -> Shop | None:
@@ -108,13 +116,19 @@ def environment(marks: Marks = ENGLISH) -> Environment:
 def navigation(home: str) -> list[dict[str, Any]]:
     """The seven steps as links; learning has no page of its own, it is told on the first one.
 
-    The last one has two pages: the report on a shop, and the money of a model's predictions.
+    Trying has two more pages, photos and titles; the last step the money of predictions.
     """
-    steps: list[dict[str, Any]] = [
-        {"key": page, "label": name, "href": home + (page if page != "learned" else "#learned")}
-        for page, _, name in STEPS
-    ]
-    return [*steps, {"key": "money", "label": "Money", "href": f"{home}money", "no": False}]
+    more = {
+        "shop": (("photo", "By photo"), ("title", "Titles")),
+        "report": (("money", "Money"),),
+    }
+    found: list[dict[str, Any]] = []
+    for page, _, name in STEPS:
+        place = home + (page if page != "learned" else "#learned")
+        found.append({"key": page, "label": name, "href": place})
+        for key, label in more.get(page, ()):
+            found.append({"key": key, "label": label, "href": home + key, "no": False})
+    return found
 
 
 def footer(home: str, may_share: bool) -> list[dict[str, str]]:
