@@ -1,7 +1,7 @@
 import pytest
 
-from thinslice.domain import Verdict
-from thinslice.outcomes.comparison import compare_all
+from thinslice.domain import Interval, Verdict
+from thinslice.outcomes.comparison import compare_all, spread_of
 from thinslice.outcomes.decision import decide, refuse
 from thinslice.outcomes.metric import Metric
 from thinslice.outcomes.moments import Moments
@@ -48,6 +48,15 @@ def test_success_metrics_share_alpha():
     both = verdict_of([Metric("a"), Metric("b")], BASE, moved(a=by))
     assert both.verdict is Verdict.NOT_PROVEN
     assert "None of a per visitor and b per visitor is clearly better" in both.reason
+
+
+def test_a_sentence_agrees_with_its_label_and_knows_no_zero_with_a_sign():
+    found = verdict_of([Metric("a", label="Visits per visitor")], BASE, moved(a=0.1))
+    assert found.sentence.startswith("Visits per visitor are 10% higher with B (+")
+    found = verdict_of([Metric("a", label="Clicks")], BASE, BASE)
+    assert found.sentence.startswith("Clicks look about the same with B")
+    assert found.sentence.endswith("leaves open whether they are.")
+    assert spread_of(Interval(-0.0002, 0.0, 0.0004, 0.95)) == "0% to 0%"
 
 
 def test_guardrails_do_not_share_it():

@@ -11,7 +11,7 @@ from thinslice.errors import InputError
 from thinslice.outcomes.kpi import KPIS
 from thinslice.outcomes.readout import LOOK_ONCE, NOT_A_WEEK, read_out
 
-PLAN = {"kpi": "conversion", "guardrail": "revenue_per_session", "max_worse": 0.02}
+PLAN = {"kpi": "conversion", "guardrails": {"revenue_per_session": 0.02}}
 
 
 def shoppers(log, variant, n, buyers, *, revenue=1000, views=2, start=0, more=lambda i: {}):
@@ -60,7 +60,7 @@ def test_no_difference_is_not_proven_and_says_how_long_it_would_take(log, experi
 def test_no_difference_at_all_says_that_waiting_does_not_help(log, experiment):
     shoppers(log, "A", 1000, 100)
     shoppers(log, "B", 1000, 100)
-    found = readout(log, experiment(), guardrail=None)
+    found = readout(log, experiment(), guardrails={})
     assert found.verdict is Verdict.NOT_PROVEN
     assert "too small to be settled by waiting" in found.reason
 
@@ -94,10 +94,17 @@ def test_a_clear_harm_that_the_plan_does_not_name_holds_back(log, experiment):
 def test_the_deciding_kpi_may_be_its_own_guardrail(log, experiment):
     shoppers(log, "A", 1000, 100)
     shoppers(log, "B", 1000, 180)
-    found = readout(log, experiment(), guardrail="conversion")
+    found = readout(log, experiment(), guardrails={"conversion": 0.02})
     assert found.verdict is Verdict.SHIP
     without_margin = [name for name in KPIS if not name.startswith("margin")]
     assert [row.metric.name for row in found.rows] == without_margin
+
+
+@pytest.mark.parametrize("terms", [{}, {"kpi": "conversion", "guardrail": "bounce_rate"}])
+def test_a_plan_that_says_something_else_is_refused(log, experiment, terms):
+    """A guardrail that is declared and ignored would be worse than none."""
+    with pytest.raises(InputError, match="a plan's terms are kpi and guardrails"):
+        read_out(experiment(), log.table(), plan=terms, currency="EUR")
 
 
 def test_a_broken_split_gets_no_verdict_and_says_where_to_look(log, experiment):

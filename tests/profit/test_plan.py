@@ -77,13 +77,8 @@ def test_a_partial_file_keeps_the_defaults():
 
 
 def test_the_terms_are_those_an_experiment_is_read_by():
-    assert Plan().terms() == {
-        "kpi": "conversion",
-        "guardrails": {"revenue_per_session": 0.02},
-        "guardrail": "revenue_per_session",
-        "max_worse": 0.02,
-    }
-    assert Plan(guardrails={}).terms()["guardrail"] is None
+    assert Plan().terms() == {"kpi": "conversion", "guardrails": {"revenue_per_session": 0.02}}
+    assert Plan(guardrails={}).terms()["guardrails"] == {}
     assert Plan(kpi="revenue_per_session").terms()["guardrails"] == {"conversion": 0.02}
 
 

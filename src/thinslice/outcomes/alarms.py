@@ -34,7 +34,7 @@ def alarms(readout: Readout) -> tuple[Alarm, ...]:
     return tuple(
         Alarm(
             row.metric.name,
-            f"{question} {row.metric.label} is worse by more than the "
+            f"{question} {row.metric.label} {row.metric.verb} worse by more than the "
             f"{percent(row.metric.max_worse or 0)} that the plan allows: "
             f"{spread_of(row.relative)} with {readout.treatment}.",
         )

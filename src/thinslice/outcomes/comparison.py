@@ -195,13 +195,13 @@ def figure(value: float, unit: Unit) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in words: 0.123 is "12%", 0.021 is "2.1%"."""
-    value = 100 * share
+    """A share in words: 0.123 is "12%", 0.021 is "2.1%", -0.0001 is "0%"."""
+    value = 100 * share if abs(share) >= 0.0005 else 0.0
     return f"{value:.0f}%" if abs(value) >= 9.95 or value == round(value) else f"{value:.1f}%"
 
 
 def signed_percent(share: float) -> str:
-    return ("+" if share > 0 else "") + percent(share)
+    return ("+" if share >= 0.0005 else "") + percent(share)
 
 
 def spread_of(relative: Interval) -> str:

@@ -104,21 +104,19 @@ def _no_verdict(reason: str) -> Decision:
 def _stop(worse: Sequence[Row], treatment: str) -> Decision:
     row = worse[0]
     if _violated(row):
-        reason = f"{row.metric.label} is worse by more than the {row.allowed} that the plan allows."
+        reason = f"{_subject(row)} worse by more than the {row.allowed} that the plan allows."
     elif row.harmless and row.harmless.proven:
         reason = (
-            f"{row.metric.label} is clearly worse, even if by less than the {row.allowed} that "
+            f"{_subject(row)} clearly worse, even if by less than the {row.allowed} that "
             "the plan allows."
         )
     else:
-        reason = f"{row.metric.label} is clearly worse."
+        reason = f"{_subject(row)} clearly worse."
     return Decision(Verdict.STOP, reason, f"{_effect(row, treatment)}.")
 
 
 def _ship(better: Sequence[Row], guardrails: Sequence[Row], treatment: str) -> Decision:
-    safe = [
-        f"{row.metric.label.lower()} is not worse by more than {row.allowed}" for row in guardrails
-    ]
+    safe = [f"{_subject(row).lower()} not worse by more than {row.allowed}" for row in guardrails]
     if not better:
         return Decision(
             Verdict.SHIP,
@@ -149,7 +147,7 @@ def _not_proven(
     if success and not better:
         labels = [row.metric.label for row in success]
         reasons.append(
-            f"{labels[0]} is not clearly better."
+            f"{_subject(success[0])} not clearly better."
             if len(labels) == 1
             else f"None of {_listed([label.lower() for label in labels])} is clearly better."
         )
@@ -161,14 +159,13 @@ def _not_proven(
             reasons.append(f"There is too little data on {row.metric.label.lower()}.")
             continue
         reasons.append(
-            f"{row.metric.label} is not yet shown to be within the {row.allowed} that it may be "
-            "worse."
+            f"{_subject(row)} not yet shown to be within the {row.allowed} that it may be worse."
         )
         needed.append(
             more_units(row.harmless.z, row.harmless.critical, n) if row.harmless else None
         )
     reasons += [
-        f"{row.metric.label} is clearly worse, which the plan does not name: find out why first."
+        f"{_subject(row)} clearly worse, which the plan does not name: find out why first."
         for row in held_back
     ]
     settled = [one for one in needed if one is not None]
@@ -204,9 +201,10 @@ def _open_question(
     known = [row for row in success or unproven if row.change != "unknown"]
     if known:  # the best of those of which one is enough, the worst of those that all have to pass
         row = (max if success else min)(known, key=lambda row: row.z)
+        they, looks = ("they", "look") if row.metric.verb == "are" else ("it", "looks")
         return (
-            f"{row.metric.label} looks {_moved(row)} with {treatment}, but the range "
-            f"({spread_of(row.relative)}) leaves open whether it is."
+            f"{row.metric.label} {looks} {_moved(row)} with {treatment}, but the range "
+            f"({spread_of(row.relative)}) leaves open whether {they} {row.metric.verb}."
         )
     if unproven:
         return f"There is too little data on {unproven[0].metric.label.lower()} with {treatment}."
@@ -223,9 +221,13 @@ def _violated(row: Row) -> bool:
     return bool(row.harmless and row.harmless.violated)
 
 
+def _subject(row: Row) -> str:
+    return f"{row.metric.label} {row.metric.verb}"
+
+
 def _effect(row: Row, treatment: str) -> str:
     where = f" with {treatment}" if treatment else ""
-    return f"{row.metric.label} is {_moved(row)}{where} ({spread_of(row.relative)})"
+    return f"{_subject(row)} {_moved(row)}{where} ({spread_of(row.relative)})"
 
 
 def _moved(row: Row) -> str:

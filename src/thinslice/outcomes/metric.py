@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -94,6 +95,16 @@ class Metric:
     def sign(self) -> int:
         """1 when higher is better, -1 when lower is."""
         return 1 if self.better == "higher" else -1
+
+    @property
+    def verb(self) -> str:
+        """What follows the label in a sentence.
+
+        >>> Metric("clicks", per="views").verb, Metric("gross").verb, Metric("revenue").verb
+        ('are', 'is', 'is')
+        """
+        subject = re.split(r",| (?:per|of|by|at|in|with|after|on|for|from) ", self.label)[0]
+        return "are" if re.search(r"[^aisu]s$", subject) else "is"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -187,13 +187,12 @@ def read_out(
     """Compare the treatment with the control on what the plan asked for.
 
     `events` has the columns of `domain.Event` and `session_key`, or computes expressions over such
-    (`ask.Ask`). Visitors count from their first
-    exposure on, in the variant they saw; who saw two is left out. `plan` has the plan's terms:
-    kpi, and guardrails, which maps KPIs to how much worse each may be (or one, as guardrail and
-    max_worse). `treatment` is the second variant if not given.
+    (`ask.Ask`). Visitors count from their first exposure on, in the variant they saw; who saw two
+    is left out. `plan` has the plan's terms: kpi, and guardrails, which maps KPIs to how much worse
+    each may be. `treatment` is the second variant if not given.
 
-    Raises `InputError` for an unknown KPI, variant or time zone, for fewer than two variants and
-    for a plan that asks for a margin where nothing says what it is.
+    Raises `InputError` for an unknown KPI, variant or time zone, for fewer than two variants, for
+    a plan that says something else and for one that asks for a margin where nothing says what it is.
     """
     rules, products = rules or Rules(), products or ProductFacts()
     names = _variant_names(experiment)
@@ -265,8 +264,14 @@ def _treatment(names: Sequence[str], treatment: str | None) -> str:
 
 def _asked(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
     """Every KPI with what the plan asks of it: the deciding one first, then the guardrails."""
+    if not {"kpi"} <= set(plan) <= {"kpi", "guardrails"}:
+        raise InputError(
+            f"a plan's terms are kpi and guardrails, got {', '.join(map(str, plan)) or 'none'}; "
+            "write {'kpi': 'conversion', 'guardrails': {'bounce_rate': 0.02}}"
+        )
     deciding = kpi(str(plan["kpi"])).name
-    guardrails = {kpi(str(name)).name: float(worse) for name, worse in _guardrails(plan).items()}
+    allowed = plan.get("guardrails") or {}
+    guardrails = {kpi(str(name)).name: float(worse) for name, worse in allowed.items()}
     first = dict.fromkeys([deciding, *guardrails])
     shown = [name for name in KPIS if has_margin or KPIS[name].numerator != "margin"]
     for name in first:
@@ -278,14 +283,6 @@ def _asked(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
         replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
         for name in [*first, *(name for name in shown if name not in first)]
     ]
-
-
-def _guardrails(plan: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The plan's guardrails with how much worse each may be."""
-    if "guardrails" in plan:
-        return plan["guardrails"] or {}
-    name = plan.get("guardrail")
-    return {name: plan.get("max_worse") or 0.0} if name else {}
 
 
 def _for_segments(metrics: Sequence[Metric]) -> list[Metric]:

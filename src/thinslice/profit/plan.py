@@ -123,18 +123,8 @@ class Plan:
         return float(self.per_year / math.sqrt(1 + self.discount))
 
     def terms(self) -> dict[str, Any]:
-        """What an experiment is read by: kpi, and guardrails as name and how much worse at most.
-
-        `guardrail` and `max_worse` are the first of them.
-        """
-        guardrails = dict(self.guardrails or {})
-        name, max_worse = next(iter(guardrails.items()), (None, 0.0))
-        return {
-            "kpi": self.kpi,
-            "guardrails": guardrails,
-            "guardrail": name,
-            "max_worse": max_worse,
-        }
+        """What an experiment is read by: kpi, and guardrails as name and how much worse at most."""
+        return {"kpi": self.kpi, "guardrails": dict(self.guardrails or {})}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages, with `agreed` as a date and `problem`."""
