@@ -15,13 +15,13 @@ def rows(hits, misses, left=100):
     return y, [1] * (hits + misses) + [0] * left
 
 
-def judged(hits, misses, *constraints):
+def judged(hits, misses, *constraints, payoff=PAYOFF):
     y, decided = rows(hits, misses)
-    return evaluate(y, y_pred=decided, plan=Plan(PAYOFF, constraints=constraints))
+    return evaluate(y, y_pred=decided, plan=Plan(payoff, constraints=constraints))
 
 
 def test_a_condition_that_is_kept_changes_nothing():
-    found = judged(300, 100, "precision >= 0.5", "recall >= 50 %")
+    found = judged(300, 100, "precision >= 0.5", "recall >= 50 %", payoff=Payoff(tp=10, fp=-20))
     assert found.verdict is Verdict.SHIP
     assert [kept.surely_kept for kept in found.constraints] == [True, True]
     assert found.constraints[0].value == pytest.approx(0.75)
@@ -36,9 +36,17 @@ def test_a_condition_that_is_likely_broken_stops_it_although_it_earns():
 
 
 def test_a_condition_that_may_be_broken_proves_nothing():
-    found = judged(52, 48, "precision >= 0.5")
+    found = judged(53, 47, "precision >= 0.52")
     assert found.verdict is Verdict.NOT_PROVEN
     assert "may break a condition" in found.reason
+
+
+def test_what_needs_no_model_has_to_keep_the_condition_as_well():
+    # Acting on everyone would earn 450 more, and acts on more than 70 of 100.
+    assert judged(50, 50).simplest[0] == "acting on everyone"
+    found = judged(50, 50, "share_acted <= 0.7")
+    assert found.simplest[0] == "acting on as many at random"
+    assert found.simplest[1].total == pytest.approx(450)
 
 
 def test_the_tuned_threshold_is_the_best_of_those_that_keep_it():

@@ -120,7 +120,7 @@ def test_not_proven_says_about_how_many_more_rows_would_settle_it():
 
 
 def test_a_few_rows_prove_nothing():
-    found = evaluate([1, 0] * 5, y_pred=[1, 0] * 5, plan=Plan(Payoff(tp=10)))
+    found = evaluate([1, 0] * 5, y_pred=[1, 0] * 5, plan=Plan(Payoff(tp=10, fp=-11)))
     assert found.verdict is Verdict.NOT_PROVEN
     assert "only 5 rows" in found.reason
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,13 @@ from thinslice.profit.priced import Priced, Pricing
 from thinslice.profit.uncertainty import Spread, Sums
 
 ORACLE = "oracle"
+SIMPLE = {
+    "nothing": "doing nothing",
+    "all": "acting on everyone",
+    "random": "acting on as many at random",
+    "popular": "the most popular items",
+}
+"""Policies that need no model, as they stand in a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +31,8 @@ class Rival:
     """One baseline: its own money on these rows, and the model's gain over it a year.
 
     `gain_of_luck` is the gain's range with the payoffs at their mean, `different` in how many rows
-    the money differs; `money` and `counts` (K, K) are what it earns in how many rows of each cell.
+    (or clusters of them) the money differs; `money` and `counts` (K, K) are what it earns in how
+    many rows of each cell.
     """
 
     name: str
@@ -117,9 +125,32 @@ def against(
         draws.spread().times(factor, plan.fixed_cost),
         draws.spread_of_luck().times(factor, plan.fixed_cost),
         draws.chance_above(plan.fixed_cost / factor if factor else np.inf),
-        int(np.count_nonzero(np.abs(difference @ weights) > 0)),
+        _different(difference @ weights, cluster),
         *own,
     )
+
+
+def simplest(
+    found: dict[str, Rival], baseline: str, allowed: Callable[[Rival], bool]
+) -> tuple[str, Rival] | None:
+    """What needs no model, is `allowed` and earns most, in words; None where the baseline does."""
+    names = [name for name in found if name in SIMPLE or name.startswith("all ")]
+    names = [name for name in names if name == baseline or allowed(found[name])]
+    best = max(names, key=lambda name: found[name].total, default=baseline)
+    if found[best].total <= found[baseline].total:
+        return None
+    return _in_words(best, found[best]), found[best]
+
+
+def _in_words(name: str, rival: Rival) -> str:
+    if name == "all" and rival.counts[:, 0].any():
+        return "acting on as many as the capacity allows, at random"
+    return SIMPLE.get(name) or f"deciding {name.removeprefix('all ')!r} everywhere"
+
+
+def _different(money: NDArray[np.float64], cluster: NDArray[np.int64] | None) -> int:
+    here = np.abs(money) > 0
+    return int(np.count_nonzero(here if cluster is None else np.bincount(cluster, here)))
 
 
 def _nothing(priced: Priced, labels: Sequence[Any]) -> int | None:

@@ -137,6 +137,13 @@ def _frame(data: Any) -> Any:
 
     try:
         return nw.from_native(data, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        names = [str(name) for name in getattr(data, "column_names", data.columns)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(
+            f"data has more than one column called {' and '.join(map(repr, twice))}; rename them, "
+            "so that a name says which one is meant"
+        ) from None
     except TypeError:
         raise InputError(
             "data must be a frame of pandas, Polars or Arrow, or a dictionary of columns, got "

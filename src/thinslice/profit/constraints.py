@@ -84,6 +84,12 @@ class Constraint:
         kept = value >= self.bound if self.at_least else value <= self.bound
         return np.asarray(kept | (down == 0))
 
+    def keeps(self, counts: NDArray[np.float64]) -> bool:
+        """Whether decisions keep it that come to these rows by cell, [[tn, fp], [fn, tp]]."""
+        acted = np.array([counts[:, 1].sum()])
+        hits, positives, n = counts[1:, 1], int(round(counts[1].sum())), int(round(counts.sum()))
+        return bool(self.allows(hits, acted, positives, n)[0])
+
     def of(
         self, y: NDArray[np.int64], decided: NDArray[np.int64], cluster: NDArray[np.int64] | None
     ) -> Kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
-from thinslice.profit.baselines import Rival
+from thinslice.profit.baselines import Rival, simplest
 from thinslice.profit.constraints import Constraint, Kept
 from thinslice.profit.curve import Curve, resample_best
 from thinslice.profit.earnings import Comparison, ExpectedMaximum, Profit, compared
-from thinslice.profit.kill_rule import Ruling, rule
+from thinslice.profit.kill_rule import Against, Ruling, rule
 from thinslice.profit.money import say
 from thinslice.profit.plan import Plan
 from thinslice.profit.policy import Policy
 from thinslice.profit.priced import Pricing
 from thinslice.profit.sensitivity import Bar, BreakEven, break_even, tornado
 from thinslice.profit.uncertainty import Spread, Sums
+
+NOTHING_COSTS = (
+    "No amount of the payoff is below 0, so nothing can go wrong: probably a sign is missing; what "
+    "a decision costs is negative, such as fp=-10."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +62,29 @@ class Evaluation:
 
     @cached_property
     def ruling(self) -> Ruling:
-        baseline = self.rivals[self.baseline]
-        return rule(
+        simple = self.simplest
+        found = rule(
             self.plan,
-            self.gain,
-            baseline.gain_of_luck,
+            self._against(self.rivals[self.baseline]),
+            self._against(simple[1], simple[0]) if simple else None,
             rows=self.n,
-            different=baseline.different,
-            again=self.break_even().sentence(self.plan),
             tested=self.priced.tested,
             kept=self.constraints,
+        )
+        doubt = "" if self.priced.can_lose else f" {NOTHING_COSTS}"
+        return replace(found, reason=found.reason + doubt)
+
+    @cached_property
+    def simplest(self) -> tuple[str, Rival] | None:
+        """What needs no model, keeps the constraints and beats the plan's baseline: the best.
+
+        Its name in words, and the model's gain over it; None where the baseline is the best.
+        """
+        constraints = [Constraint.parse(each) for each in self.plan.constraints]
+        return simplest(
+            self.rivals,
+            self.baseline,
+            lambda rival: all(c.keeps(rival.counts) for c in constraints),
         )
 
     @cached_property
@@ -157,12 +175,12 @@ class Evaluation:
 
     def break_even(self) -> BreakEven:
         """How good the model, or each payoff, has to be for the gain to be 0."""
-        return break_even(self.plan, self.priced, self.y, self.policy, *self._parts())
+        return self._break_even(self.rivals[self.baseline])
 
     def tornado(self) -> list[Bar]:
         """What moves the gain most: each payoff from its low to its high end, and luck."""
         luck = self.rivals[self.baseline].gain_of_luck
-        return tornado(self.plan, self.priced, *self._parts(), luck)
+        return tornado(self.plan, self.priced, *self._parts(self.rivals[self.baseline]), luck)
 
     def compare(self, other: Evaluation) -> Comparison:
         """This minus `other` on the same rows, paired row by row."""
@@ -233,6 +251,7 @@ class Evaluation:
             "p_beats": self.p_beats,
             "baseline": self.baseline,
             "baselines": {name: rival.to_dict() for name, rival in self.rivals.items()},
+            "simplest": self._simplest(),
             "decided_by": self.policy.how,
             "constraints": [kept.to_dict() for kept in self.constraints],
             "threshold": _finite(self.threshold),
@@ -244,6 +263,12 @@ class Evaluation:
             "seed": self.seed,
         }
 
+    def _simplest(self) -> dict[str, Any] | None:
+        if self.simplest is None:
+            return None
+        words, rival = self.simplest
+        return {"words": words, **rival.to_dict()}
+
     def money(self) -> list[list[float]]:
         """What the rows of each true class (rows) that were decided as each (columns) earned."""
         found: list[list[float]] = self.priced.parts(self.y, self.policy.decided)[0].tolist()
@@ -253,9 +278,21 @@ class Evaluation:
         """How many rows of each true class (rows) were decided as each (columns)."""
         return self.priced.counts(self.y, self.policy.decided)
 
-    def _parts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Money and rows by cell, model minus baseline."""
-        rival = self.rivals[self.baseline]
+    def _against(self, rival: Rival, simple: str = "") -> Against:
+        return Against(
+            rival.gain,
+            rival.gain_of_luck,
+            rival.different,
+            "rows" if self.cluster is None else "clusters",
+            self._break_even(rival).sentence(self.plan),
+            simple,
+        )
+
+    def _break_even(self, rival: Rival) -> BreakEven:
+        return break_even(self.plan, self.priced, self.y, self.policy, *self._parts(rival))
+
+    def _parts(self, rival: Rival) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Money and rows by cell, model minus rival."""
         money, counts = self.priced.parts(self.y, self.policy.decided)
         return money - rival.money, counts - rival.counts
 

@@ -94,6 +94,22 @@ def more_visitors(gain: Gain, visitors: int) -> int | None:
     return max(1, math.ceil(visitors * ((half / gain.likely) ** 2 - 1)))
 
 
+def say_apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers with as many digits as show how far they are apart.
+
+    >>> say_apart(7.1, 7.04), say_apart(1300, 1234), say_apart(0.05, 3)
+    (('7.10', '7.04'), ('1,300', '1,230'), ('0.05', '3'))
+    """
+    if one == other or abs(one - other) > max(abs(one), abs(other)) / 2:
+        return say(one), say(other)
+    sizes = [size for size in (abs(one - other), abs(one), abs(other)) if size]
+    decimals = max(
+        -math.floor(math.log10(sizes[0])), *(1 - math.floor(math.log10(size)) for size in sizes[1:])
+    )
+    low, high = (f"{round(value, decimals):,.{max(decimals, 0)}f}" for value in (one, other))
+    return low, high
+
+
 def say(value: float) -> str:
     """A number in a sentence: 3749 is "3,700".
 

@@ -2,75 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from thinslice.errors import InputError
-from thinslice.profit.expressions import Expression
-from thinslice.profit.ranges import Range
+from thinslice.profit.cell import Cell, plain, revived
 
 LAYOUT = "[[tn, fp], [fn, tp]]: rows are what was true, columns what was decided"
 """scikit-learn's layout of a confusion matrix; the two-class matrix is written like it."""
 
 NAMES = (("tn", "fp"), ("fn", "tp"))
-
-DISTRIBUTIONS = (
-    "norm uniform triang beta gamma lognorm expon truncnorm t weibull_min pareto poisson".split()
-)
-"""The distributions of scipy.stats that a plan's file may name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """What one outcome is worth, and how that was said.
-
-    `given` is a number, a column's name or an expression of columns, an array with one amount per
-    row, a `Range`, or a frozen distribution of scipy.stats.
-    """
-
-    name: str
-    given: Any
-
-    def __post_init__(self) -> None:
-        _check(self.name, self.given)
-
-    @property
-    def uncertain(self) -> bool:
-        return isinstance(self.given, Range) or _is_distribution(self.given)
-
-    @property
-    def constant(self) -> bool:
-        """One amount for every row, known or guessed."""
-        return self.uncertain or _is_number(self.given)
-
-    @property
-    def mean(self) -> float:
-        """The expected amount of a constant cell; of a `Range` (low + 4 likely + high) / 6."""
-        if isinstance(self.given, Range):
-            return (self.given.low + 4 * self.given.likely + self.given.high) / 6
-        return float(self.given.mean()) if self.uncertain else float(self.given)
-
-    def ends(self) -> tuple[float, float]:
-        """The least and the most of an uncertain cell; of a distribution its P5 and P95."""
-        if isinstance(self.given, Range):
-            return self.given.low, self.given.high
-        low, high = self.given.ppf([0.05, 0.95])
-        return float(low), float(high)
-
-    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        """n amounts an uncertain cell may have, shape (n,)."""
-        if isinstance(self.given, Range):
-            return self.given.sample(rng, n)
-        return np.asarray(self.given.rvs(size=n, random_state=rng), np.float64)
-
-    def expression(self) -> Expression | None:
-        return Expression.parse(self.given) if isinstance(self.given, str) else None
 
 
 class Payoff:
@@ -210,8 +152,7 @@ class Payoff:
         """The columns that the expressions name, in their first order."""
         found: dict[str, None] = {}
         for cell in self.flat():
-            if isinstance(cell.given, str):
-                found.update(dict.fromkeys(_columns(cell.given)))
+            found.update(dict.fromkeys(cell.columns))
         return tuple(found)
 
     def flat(self) -> list[Cell]:
@@ -222,12 +163,12 @@ class Payoff:
         """Plain values, as a plan's file has them."""
         value: dict[str, Any]
         if self.ranks:
-            cells = {cell.name: _plain(cell.given) for cell in self.flat()}
+            cells = {cell.name: plain(cell.given) for cell in self.flat()}
             return {"ranking": cells, "currency": self.currency}
         if self.classes == 2:
-            value = {cell.name: _plain(cell.given) for cell in reversed(self.flat())}
+            value = {cell.name: plain(cell.given) for cell in reversed(self.flat())}
         else:
-            value = {"matrix": [[_plain(c.given) for c in row] for row in self.cells]}
+            value = {"matrix": [[plain(c.given) for c in row] for row in self.cells]}
         value["currency"] = self.currency
         if self.labels is not None:
             value["labels"] = list(self.labels)
@@ -240,12 +181,12 @@ class Payoff:
         """A payoff as a plan's file has it; raises `InputError` for an unknown name."""
         if "ranking" in value:
             return cls._ranking_from(value)
-        values = {key: _revived(key, given) for key, given in value.items()}
+        values = {key: revived(key, given) for key, given in value.items()}
         if "matrix" in values:
             rows = values.pop("matrix")
             if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
                 raise InputError(f"a payoff matrix is {LAYOUT}; got {rows!r}")
-            matrix = [[_revived("matrix", cell) for cell in row] for row in rows]
+            matrix = [[revived("matrix", cell) for cell in row] for row in rows]
             unknown = set(values) - {"labels", "currency", "nothing"}
             if unknown:
                 raise InputError(
@@ -262,7 +203,7 @@ class Payoff:
                 "a payoff of lists has ranking: {OUTCOME: AMOUNT, ...} and currency; got "
                 f"{dict(value)!r}"
             )
-        outcomes = {name: _revived(name, given) for name, given in value["ranking"].items()}
+        outcomes = {name: revived(name, given) for name, given in value["ranking"].items()}
         return cls.ranking(**outcomes, currency=value.get("currency", "EUR"))
 
     def __eq__(self, other: object) -> bool:
@@ -273,93 +214,3 @@ class Payoff:
 
     def __repr__(self) -> str:
         return f"Payoff({', '.join(f'{k}={v!r}' for k, v in self.to_dict().items())})"
-
-
-def _check(name: str, given: Any) -> None:
-    if isinstance(given, Range) or _is_number(given) or _is_distribution(given):
-        if _is_distribution(given):
-            import math
-
-            if not math.isfinite(given.mean()):
-                raise InputError(f"{name}: the distribution has no finite mean")
-        return
-    if isinstance(given, str) and given.strip():
-        return
-    if _is_array(given):
-        return
-    raise InputError(
-        f"{name} is a number, a column, an expression of columns, an array with one amount per "
-        f"row, Range(low, likely, high) or a frozen scipy distribution; got {given!r}"
-    )
-
-
-def _columns(text: str) -> tuple[str, ...]:
-    """The columns a text needs: an expression's, or the text itself where it is no expression."""
-    try:
-        return Expression.parse(text).columns
-    except InputError:
-        return (text,)
-
-
-def _is_number(given: Any) -> bool:
-    import math
-
-    if isinstance(given, bool | str):
-        return False
-    try:
-        return getattr(given, "shape", ()) == () and math.isfinite(float(given))
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def _is_array(given: Any) -> bool:
-    if isinstance(given, str | Mapping | bool) or given is None:
-        return False
-    return hasattr(given, "__len__") and len(getattr(given, "shape", (1,))) == 1
-
-
-def _is_distribution(given: Any) -> bool:
-    return all(hasattr(given, part) for part in ("rvs", "ppf", "dist", "args", "kwds"))
-
-
-def _plain(given: Any) -> Any:
-    if isinstance(given, Range):
-        return given.to_dict()
-    if _is_distribution(given):
-        values = [float(x) for x in given.args], {k: float(v) for k, v in given.kwds.items()}
-        return {"distribution": given.dist.name, "args": values[0], "kwds": values[1]}
-    if isinstance(given, str):
-        return given
-    if _is_number(given):
-        return float(given)
-    from thinslice.profit.columns import vector
-
-    data = vector(given, "payoff")
-    return {"array": len(data), "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
-
-
-def _revived(name: str, value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    if "distribution" in value:
-        import scipy.stats
-
-        if value["distribution"] not in DISTRIBUTIONS:
-            raise InputError(
-                f"{name}: the distributions are {', '.join(DISTRIBUTIONS)}, got "
-                f"{value['distribution']!r}"
-            )
-        kind = getattr(scipy.stats, value["distribution"])
-        try:
-            return kind(*value.get("args", ()), **value.get("kwds", {}))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{name}: {value['distribution']} cannot be made: {error}") from None
-    if "array" in value:
-        raise InputError(
-            f"{name}: amounts given as an array are not kept in a plan's file; put them in a "
-            "column and name the column"
-        )
-    try:
-        return Range.of(value)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None

@@ -141,6 +141,10 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
     }
     if not found["per_year"]:
         raise InputError("per_year must be above 0; 12 for a month of rows, 1 for a year of them")
+    if found["discount"] >= 1:
+        raise InputError(
+            f"discount is a share below 1, got {found['discount']:g}; 8 % is written 0.08"
+        )
     found["constraints"] = _constraints(plan.constraints, payoff)
     if plan.capacity is not None:
         found["capacity"] = _amount(plan.capacity, "capacity")
@@ -148,6 +152,12 @@ def _of_predictions(plan: Plan, payoff: Payoff) -> dict[str, Any]:
             raise InputError(
                 "capacity is how many items of a list count, a whole number from 1 on; got "
                 f"{found['capacity']:g}"
+            )
+        if 0 < found["capacity"] < 1:
+            raise InputError(
+                f"capacity is a number of rows, such as 100, got {found['capacity']:g}; for a "
+                "share write it as a condition: constraints: [share_acted <= "
+                f"{found['capacity']:g}]"
             )
     if plan.threshold is not None and payoff.ranks:
         raise InputError("lists have no threshold; capacity says how many items of a list count")

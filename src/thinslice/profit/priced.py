@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -9,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.errors import InputError
+from thinslice.profit.cell import Cell
 from thinslice.profit.columns import Columns, missing_column, numbers, vector
-from thinslice.profit.payoff import LAYOUT, Cell, Payoff
+from thinslice.profit.expressions import Expression
+from thinslice.profit.payoff import LAYOUT, Payoff
+from thinslice.profit.ranges import MOST
 
 NOT_A_CAUSE = (
     "It counts what happened, not what acting causes: a customer who would have stayed or bought "
@@ -22,7 +26,8 @@ class Pricing(Protocol):
     """Rows and what every decision in them is worth: how the stages of an evaluation see them.
 
     `decided` is what the pricing itself defines: places of labels, or what lists hit. `tested` is
-    False where a result can only say what is worth testing, and `rests_on` the first assumption.
+    False where a result can only say what is worth testing, `rests_on` the first assumption, and
+    `can_lose` whether any outcome costs something.
     """
 
     tested: ClassVar[bool]
@@ -34,6 +39,8 @@ class Pricing(Protocol):
     def n(self) -> int: ...
     @property
     def rests_on(self) -> str: ...
+    @property
+    def can_lose(self) -> bool: ...
     @property
     def uncertain(self) -> list[tuple[int, int, Cell]]: ...
     def means(self) -> list[float]: ...
@@ -76,6 +83,11 @@ class Priced:
     @property
     def rests_on(self) -> str:
         return NOT_A_CAUSE
+
+    @property
+    def can_lose(self) -> bool:
+        known = (np.min(amount) < 0 for row in self.amounts for amount in row)
+        return any(known) or any(cell.ends()[0] < 0 for _, _, cell in self.uncertain)
 
     @property
     def uncertain(self) -> list[tuple[int, int, Cell]]:
@@ -153,11 +165,22 @@ def amount(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]])
     """What a cell is worth in each of n rows: one number, or float64 of shape (n,)."""
     if cell.constant:
         return cell.mean
+    found = _by_row(cell, n, columns, cache)
+    beyond = np.flatnonzero(np.abs(np.atleast_1d(found)) > MOST)
+    if len(beyond):
+        raise InputError(
+            f"{cell.name} must be at most {MOST:g}, got {np.atleast_1d(found)[beyond[0]]:g} in row "
+            f"{beyond[0]} (counted from 0), which no money is; check it"
+        )
+    return found
+
+
+def _by_row(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]]) -> Any:
     if not isinstance(cell.given, str):
         return _length(numbers(vector(cell.given, cell.name), cell.name), n, cell.name)
     if cell.given in columns:
         return _length(columns.numbers(cell.given), n, f"column {cell.given!r}")
-    expression = cell.expression()
+    expression = _expression(cell, columns)
     assert expression is not None
     for name in expression.columns:
         if name not in columns:
@@ -171,6 +194,21 @@ def amount(cell: Cell, n: int, columns: Columns, cache: dict[str, NDArray[Any]])
             raise InputError(f"{cell.name}: {cell.given!r} is no amount; it gives {value}")
         return value
     return numbers(value, f"{cell.name}: {cell.given!r}")
+
+
+def _expression(cell: Cell, columns: Columns) -> Expression | None:
+    """`InputError` where it cannot be read, with the column's name that may be the cause."""
+    try:
+        return cell.expression()
+    except InputError as error:
+        odd = [name for name in columns.names if not name.isidentifier() and name in cell.given]
+        if not odd:
+            raise
+        one_word = re.sub(r"\W+", "_", odd[0]).strip("_")
+        raise InputError(
+            f"{cell.name}: {cell.given!r} cannot be read, as the column's name {odd[0]!r} is not "
+            f"one word; rename the column, such as {one_word!r}"
+        ) from error
 
 
 def _no_column(name: str, columns: Columns, cell: Cell) -> InputError:

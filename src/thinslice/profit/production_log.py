@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.errors import InputError, NotEnoughDataError
+from thinslice.profit.cell import Cell
 from thinslice.profit.columns import Columns, clusters, vector
 from thinslice.profit.labels import encode, missing, two_labels
-from thinslice.profit.payoff import Cell
 from thinslice.profit.periods import Period, days_of, split
 from thinslice.profit.plan import EXPECTED, Plan
 from thinslice.profit.policy import both, by_expected_payoff, scores

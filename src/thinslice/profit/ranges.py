@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST = 1e15
+"""Beyond it an amount is no money, and sums of squares would overflow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """The least, the likeliest and the most a figure can be; low <= likely <= high.
@@ -73,7 +77,11 @@ class Range:
 
 
 def number(value: Any, name: str) -> float:
-    """A finite number, or `InputError` with the name of the field."""
+    """A finite number of at most `MOST`, or `InputError` with the name of the field."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise InputError(f"{name} must be a number, got {value!r}; write it like 12 or 12.5")
+    if abs(float(value)) > MOST:
+        raise InputError(
+            f"{name} must be at most {MOST:g}, got {float(value):g}, which no money is; check it"
+        )
     return float(value)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.profit.baselines import ORACLE, Own, Rival, against
+from thinslice.profit.cell import Cell
 from thinslice.profit.columns import Columns, clusters, missing_column, vector
 from thinslice.profit.evaluation import Evaluation
 from thinslice.profit.lists import ITEM, Catalogue, Items, happened
-from thinslice.profit.payoff import Cell, Payoff
+from thinslice.profit.payoff import Payoff
 from thinslice.profit.plan import Plan
 from thinslice.profit.policy import Policy
 from thinslice.profit.priced import amount
@@ -49,6 +50,10 @@ class Listed:
             "list causes: they would have found much of it anyway. Only an experiment shows the "
             "difference."
         )
+
+    @property
+    def can_lose(self) -> bool:
+        return True  # a list that nobody looks at costs nothing, and none is expected to
 
     @property
     def uncertain(self) -> list[tuple[int, int, Cell]]:

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.profit.money import say
-from thinslice.profit.payoff import Cell
+from thinslice.profit.cell import Cell
+from thinslice.profit.money import say, say_apart
 from thinslice.profit.plan import Plan
 from thinslice.profit.policy import Policy
 from thinslice.profit.priced import Priced, Pricing
 from thinslice.profit.uncertainty import Spread
 
 MOST_WISHES = 3
+OUTCOMES = {
+    "tp": "right action",
+    "fp": "wrong action",
+    "fn": "missed case",
+    "tn": "case rightly left alone",
+}
 USUAL_DOUBT = 0.1
 """A payoff that is said to be known is moved by this share in a tornado, to show what it does."""
 
@@ -44,24 +50,26 @@ class BreakEven:
         """What would have to change for a look again."""
         wants = []
         if self.precision and self.precision_now and self.precision > self.precision_now:
-            wants.append(
-                f"at least {say(100 * self.precision)} % of those acted on are positive (now "
-                f"{say(100 * self.precision_now)} %)"
-            )
+            needed, now = say_apart(100 * self.precision, 100 * self.precision_now)
+            wants.append(f"at least {needed} % of those acted on are positive (now {now} %)")
         if 0 < self.fixed_cost < plan.fixed_cost:
             wants.append(f"the fixed cost is at most {plan.currency} {say(self.fixed_cost)}")
         for name, amount in self.payoffs.items():
             if amount * self.payoffs_now[name] <= 0:
                 continue  # a cost that would have to pay, or the other way round
-            side = "at least" if amount > self.payoffs_now[name] else "at most"
+            needed, now = say_apart(abs(amount), abs(self.payoffs_now[name]))
+            side = "at least" if abs(amount) > abs(self.payoffs_now[name]) else "at most"
+            does = "costs" if amount < 0 else "brings"
             wants.append(
-                f"{name} is {side} {plan.currency} {say(amount)} (now "
-                f"{say(self.payoffs_now[name])})"
+                f"each {_outcome(name)} {does} {side} {plan.currency} {needed} (now {now})"
             )
         for name, times in self.multiples.items():
             if times > 0:
                 side = "at least" if times > 1 else "at most"
-                wants.append(f"{name} is {side} {say(times)} times what it is")
+                wants.append(
+                    f"the amount of each {_outcome(name)} is {side} {say_apart(times, 1)[0]} times "
+                    "what it is"
+                )
         return f"Look again when {', or '.join(wants[:MOST_WISHES])}." if wants else ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +96,10 @@ class Bar:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _outcome(name: str) -> str:
+    return OUTCOMES.get(name, name)
 
 
 def break_even(

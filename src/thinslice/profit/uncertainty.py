@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.profit.payoff import Cell
+from thinslice.profit.cell import Cell
 
 DRAWS = 20_000
 Z = 1.6448536269514722
@@ -98,9 +99,11 @@ class Sums:
         units = len(off)
         correction = units / (units - 1) if units > 1 else 1.0
         single = off @ np.array([1.0, *means])
-        deviation = float(np.sqrt(np.mean(single**2)))
-        skew = float(np.mean(single**3)) / deviation**3 / np.sqrt(units) if deviation else 0.0
-        return cls(total, off.T @ off * correction, skew, units, _freedom(single**2))
+        squares = single * single
+        deviation = float(np.sqrt(squares.mean()))
+        skew = float((squares * single).mean()) / deviation**3 if deviation else 0.0
+        spread = off.T @ off * correction
+        return cls(total, spread, skew / math.sqrt(units), units, _freedom(squares))
 
     def draws(self, cells: list[Cell], *, seed: int = 0, draws: int = DRAWS) -> Draws:
         """Totals over what the sample and the payoffs may be.
