@@ -35,6 +35,22 @@ def chain(n_sessions: int, seed: int = 0) -> Split:
     return split_by_time(log_of(sessions), test_share=0.3)
 
 
+def returning(n_sessions: int = 1200) -> Split:
+    """Visitors look at four products again and again, in the same order."""
+    rng = np.random.default_rng(0)
+    sessions = []
+    for _ in range(n_sessions):
+        four = [f"p{i:02}" for i in rng.choice(40, 4, replace=False)]
+        sessions.append([*four, *four])
+    return split_by_time(log_of(sessions), test_share=0.3)
+
+
+@pytest.fixture(scope="module")
+def reranked() -> tuple[Split, Choice]:
+    split = returning()
+    return split, choose(split.train, split.test, compare, seconds=5)
+
+
 @pytest.fixture(scope="module")
 def tuned() -> tuple[Split, Choice]:
     split = chain(1200)
@@ -64,7 +80,9 @@ def test_the_places_are_those_of_the_lists_a_visitor_would_see():
 
 def test_the_order_by_score_breaks_ties_by_row():
     described = Described(
-        np.zeros((5, 1), np.float32), np.array([0, 1, 0, 1, 0], np.uint8), np.array([3, 2], np.int32)
+        np.zeros((5, 1), np.float32),
+        np.array([0, 1, 0, 1, 0], np.uint8),
+        np.array([3, 2], np.int32),
     )
     scores = np.array([1.0, 1.0, 2.0, 0.0, 0.5])
     assert places_in_order(scores, described).tolist() == [3, 2]
@@ -83,7 +101,9 @@ def test_popularity_is_served_where_nothing_beats_it():
     rng = np.random.default_rng(0)
     shares = 1 / np.arange(1, 301) ** 1.5
     draw = partial(rng.choice, 300, p=shares / shares.sum(), replace=False)
-    split = split_by_time(log_of([[f"p{i:03}" for i in draw(3)] for _ in range(2000)]), test_share=0.3)
+    split = split_by_time(
+        log_of([[f"p{i:03}" for i in draw(3)] for _ in range(2000)]), test_share=0.3
+    )
     choice = choose(split.train, split.test, compare, seconds=5)
     assert choice.tier == POPULAR
     found = evaluate(learn(split.train, Settings(), choice).recommenders, split)
@@ -101,17 +121,18 @@ def test_without_lightgbm_the_report_says_why(monkeypatch):
     assert choice.report["reranker"] == "not available: libgomp.so.1 is missing"
 
 
-def test_a_chosen_bundle_answers_the_same_after_it_was_written(tuned, tmp_path):
-    split, choice = tuned
-    for tier in ("knn", "linear", "blend", choice.tier):
-        chosen = Choice(choice.knn, choice.linear, tier, choice.trees if tier == RERANKED else None)
+def test_a_chosen_bundle_answers_the_same_after_it_was_written(reranked, tmp_path):
+    split, choice = reranked
+    for tier in ("knn", "linear", "blend", RERANKED, POPULAR):
+        trees = choice.trees if tier == RERANKED else None
+        chosen = Choice(choice.knn, choice.linear, tier, trees)
         learned = learn(split.train, Settings(), chosen)
         learned.publish(tmp_path)
         loaded = Bundle.load(tmp_path, str(learned.version))
         assert loaded.choice.to_dict() == chosen.to_dict()
         for name, recommender in learned.recommenders.items():
-            answer = loaded.recommenders[name].recommend(["p001", "p002"], 30)
-            assert answer == recommender.recommend(["p001", "p002"], 30)
+            answer = loaded.recommenders[name].recommend(["p01", "p02"], 30)
+            assert answer == recommender.recommend(["p01", "p02"], 30)
             assert [s.score for s in answer] == sorted((s.score for s in answer), reverse=True)
 
 
@@ -120,13 +141,23 @@ def test_the_untuned_choice_is_the_session_knn():
     assert isinstance(learn(chain(50).train, Settings()).recommenders["session"], SessionKnn)
 
 
-def test_what_was_served_stays_where_it_is_proven_better(tuned, monkeypatch):
+def test_trees_are_switched_on_where_they_see_what_no_source_does(reranked):
+    split, choice = reranked
+    assert choice.tier == RERANKED
+    found = learn(split.train, Settings(), choice).recommenders["session"]
+    best = found.recommend(["p01", "p02", "p03", "p04"], 5)
+    assert best[0].product == "p01"
+    assert best[0].because in ("p02", "p03", "p04")
+
+
+def test_what_was_served_stays_where_it_is_proven_better(reranked, monkeypatch):
     """A served re-ranker is kept when a later choice cannot grow trees of its own."""
 
     def refuse(*_, **__):
         raise reranker.NoLightGBMError("libgomp.so.1 is missing")
 
-    split, served = tuned
+    split, served = reranked
     monkeypatch.setattr(tuning, "learn_trees", refuse)
     again = choose(split.train, split.test, compare, seconds=1, start=served)
-    assert again.tier == served.tier
+    assert again.tier == RERANKED
+    assert "as before" in again.report["why"]

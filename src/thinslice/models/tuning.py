@@ -103,8 +103,8 @@ class _Tuning:
             return replace(self.start, report={"why": why})
         sample = _evenly(first, 3_000)
         self._compile(sample.some(0, 1))
-        knn, repeats = self._choose_knn(sample, until=0.25)
-        linear = self._choose_linear(sample, until=0.5)
+        knn, repeats = self._choose_knn(sample, until=0.15)
+        linear = self._choose_linear(sample, until=0.35)
         chosen = Choice(knn, linear, repeats=repeats)
         candidates = learn_candidates(self.earlier, self.products, knn, linear)
         return self._choose_tier(chosen, candidates, first, last)
@@ -248,11 +248,13 @@ class _Tuning:
     def _affordable(self, wanted: int, described: int, described_s: float) -> int:
         """The newest steps that there is time to learn from, given how long describing takes here.
 
+        Never fewer than it takes to learn a good order: on a busy machine the time runs over.
+
         Describing a step, growing trees on it, and growing them once more at the end takes about
         nine times as long as describing it.
         """
         left = self.seconds - self._elapsed()
-        return int(np.clip(left / (9 * described_s / described), min(2_000, wanted), wanted))
+        return int(np.clip(left / (9 * described_s / described), min(_ENOUGH, wanted), wanted))
 
     def _report(
         self,
@@ -266,10 +268,7 @@ class _Tuning:
             "why": f"{best} was best on {len(last.targets):,} later steps",
             "settings_tried": self.tried,
             "seconds": round(self._elapsed(), 1),
-            "steps": {
-                "first": len(self.steps.targets) - len(last.targets),
-                "last": len(last.targets),
-            },
+            "steps": {"learned": n_first, "judged": len(last.targets)},
             "validation": {
                 tier: {
                     f"HitRate@{LENGTH}": round(float(_hit(found).mean()), 4),
@@ -342,7 +341,8 @@ class _Tuning:
             )
 
 
-_FEWEST = 300
+_FEWEST, _ENOUGH = 300, 10_000
+"""Steps to judge on, without which nothing is chosen; steps that trees are grown on at least."""
 _SAMPLES = (1000, 2500, 5000)
 
 
