@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.models.image_distortions import distorted
 from thinslice.models.image_pixels import decode
 from thinslice.photo_search import PhotoSearch, PhotoWish, balanced
+from thinslice.photo_tags import tag_photos
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
@@ -176,6 +178,41 @@ def test_a_new_photo_is_found_at_once_and_a_replaced_one_by_its_new_look(tmp_pat
     best = drawn.search.search(drawn.vectors(first))[:2]
     assert {hit.product.id for hit in best} == {first, second}
     assert drawn.search.near_duplicates()[0][2] > 0.999
+
+
+def test_every_photo_of_a_folder_is_tagged_and_a_run_that_was_stopped_goes_on(
+    shop: Drawn, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "tags.csv"
+    (folder / "deep").mkdir(parents=True)
+    ids = list(shop.products)
+    for i, product in enumerate(ids[:70]):
+        (folder / f"={i:03}.jpg").write_bytes(shop.pictures[product])
+    (folder / "deep" / "broken.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("not a photo")
+
+    class Pulled(Exception):
+        pass
+
+    def pull(done: int, total: int | None) -> None:
+        raise Pulled
+
+    with pytest.raises(Pulled):
+        tag_photos(shop.search, folder, output, pull)
+    assert not output.exists()
+    report = tag_photos(shop.search, folder, output)
+    assert (report.photos, report.resumed_at) == (71, 64)
+    rows = list(csv.DictReader(io.StringIO(output.read_text("utf-8-sig"))))
+    assert len(rows) == 71
+    broken = next(row for row in rows if row["photo"] == "deep/broken.png")
+    assert broken["review"] == "yes"
+    assert "cannot be read" in broken["why"]
+    assert [row["review"] for row in rows] == sorted((row["review"] for row in rows), reverse=True)
+    by_name = {row["photo"]: row for row in rows}
+    right = [
+        by_name[f"'={i:03}.jpg"]["category"] == shop.products[ids[i]].category for i in range(70)
+    ]
+    assert np.mean(right) > 0.9
 
 
 def test_two_services_over_one_folder_see_the_same(tmp_path: Path, shop: Drawn) -> None:

@@ -139,19 +139,39 @@ def build(
     titles: Annotated[
         bool, typer.Option("--titles", help="Only the categories, from the catalogue's titles.")
     ] = False,
-    minutes: Minutes = 2,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Only the photos: searched, tagged, compared.")
+    ] = False,
+    fit_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--fit-encoder", help="Only the photos, after fitting the encoder to them (torch)."
+        ),
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Time to choose what serves the shop best, 2; or to fit the encoder, 10.", min=0
+        ),
+    ] = None,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
-    """3b. Learn from the sessions and titles; serve the result without dropping a request."""
+    """3b. Learn from sessions, titles and photos; serve it without dropping a request."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
     if titles:
         with console.status("learning the categories ..."):
             say(engine.titles(shop_id).learn().sentence())
         return
+    if photos or fit_encoder:
+        fit_minutes = (10 if minutes is None else minutes) if fit_encoder else None
+        with progress_bar("learning from the photos") as progress:
+            found = engine.photo_search(shop_id).build(fit_minutes=fit_minutes, progress=progress)
+        say(f"{found['photos']:,} photos can be searched. {found['quality']['sentence']}")
+        return
     with progress_bar("learning from the sessions") as progress:
-        bundle = engine.build(shop_id, minutes=minutes, progress=progress)
+        bundle = engine.build(shop_id, minutes=2 if minutes is None else minutes, progress=progress)
     say(f"{bundle.sentence()} Version {bundle.version} is now served.")
     say(bundle.chosen())
 

@@ -100,7 +100,7 @@ def read_photos(
             "photos are matched to products by id, and the catalogue has none yet; import products "
             "first: thinslice import --products PRODUCTS.csv"
         )
-    files = _files(Path(source))
+    files = photo_files(Path(source))
     report = ImportReport(what="photos", problems_file=problems_file)
 
     def photos() -> Iterator[tuple[str, bytes]]:
@@ -126,7 +126,7 @@ def read_photos(
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class PhotoFile:
     """A file that may be a photo; `archive` is None for one that lies in a folder."""
 
     name: str
@@ -147,10 +147,11 @@ class _File:
         return self.archive.open(self.name)  # type: ignore[return-value]
 
 
-def _files(source: Path) -> list[_File]:
+def photo_files(source: Path) -> list[PhotoFile]:
+    """The visible files of a folder with its subfolders, or of a zip, by name; not read yet."""
     if source.is_dir():
         found = [
-            _File(str(path.relative_to(source)), path)
+            PhotoFile(str(path.relative_to(source)), path)
             for folder, _, names in os.walk(source)
             for path in (Path(folder, name) for name in names)
             if not path.is_symlink() and path.is_file()
@@ -161,7 +162,7 @@ def _files(source: Path) -> list[_File]:
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{source} is not a complete zip file; pack it again") from error
         names = (i.filename for i in archive.infolist() if not i.is_dir())
-        found = [_File(name, source, archive) for name in names]
+        found = [PhotoFile(name, source, archive) for name in names]
     else:
         raise InputError(
             f"photos come from a folder or a zip file, and {source} is "
@@ -181,7 +182,7 @@ def _product_of(name: str, known: Collection[str]) -> str | None:
     return next((i for i in (stem, unquote(stem)) if i in known), None)
 
 
-def _refusal(file: _File, product_id: str | None, taken: set[str]) -> str:
+def _refusal(file: PhotoFile, product_id: str | None, taken: set[str]) -> str:
     if PurePosixPath(file.name).suffix.lower() not in _ENDINGS:
         return "a photo must be a .jpg, .jpeg, .png or .webp file"
     if product_id is None:
