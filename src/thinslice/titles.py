@@ -333,6 +333,15 @@ class Titles:
         """A person looked, and no category fits: the title leaves the queue undecided."""
         self.reviews.set_aside([clean(title)])
 
+    def take_back(self, title: str, *, product: str = "", who: str = "") -> None:
+        """Undo what was said of a title: it is answered and queued as if nobody had spoken."""
+        self.reviews.take_back(clean(title), title, product=product, who=who)
+
+    def spoken_on(self) -> Callable[[str], bool]:
+        """Tells of a title whether a person has decided it or set it aside."""
+        spoken = self.reviews.aside() | _decided(self.reviews.corrections()).keys()
+        return lambda title: clean(title) in spoken
+
     def unlearned(self) -> int:
         """How many corrections the version in force has not learned from."""
         known = self.model().meta.get("corrections_to", 0)
@@ -348,12 +357,13 @@ class Titles:
                 self.model()
             base = TitleClassifier.load(self.folder / "built", built or "")
             corrections = self.reviews.corrections()
-            fresh = [c for c in corrections if c.number > base.meta.get("corrections_to", 0)]
+            decided, known = _decided(corrections), base.meta.get("corrections_to", 0)
+            fresh = [c for c in corrections if c.number > known and c.key in decided]
             _, titles, categories = self._examples(())
             new = refit_titles(base, titles, categories, [(c.title, c.category) for c in fresh])
             new = self._priced(new, self.terms(), self._results.load("titles-held-out"))
             new = new.with_decided(
-                _decided(corrections), corrections_to=corrections[-1].number if corrections else 0
+                decided, corrections_to=corrections[-1].number if corrections else 0
             )
             new.publish(self.folder)
         self._served.refresh()
@@ -439,7 +449,7 @@ class Titles:
 
     def queue(self, n: int = 50) -> list[QueuedTitle]:
         """The titles that wait for a person, those first whose answer would cost most unseen."""
-        aside, terms = self.reviews.aside(), self.terms()
+        spoken, terms = self.spoken_on(), self.terms()
         waiting = [(t, times, "asked", None) for t, times in self.reviews.waiting()]
         filed: list[tuple[str, int, str, str | None]] = [
             (p.title, 1, "catalogue", p.id)
@@ -457,7 +467,7 @@ class Titles:
                 times,
             )
             for (_, times, source, product), answer in zip(rows, answers, strict=True)
-            if answer.needs_person and clean(answer.title) not in aside
+            if answer.needs_person and not spoken(answer.title)
         ]
         return sorted(found, key=lambda q: (-q.cost, q.answer.title))[:n]
 
@@ -466,9 +476,9 @@ class Titles:
 
         Those a person has spoken on since are left out.
         """
-        said = set(self.model().decided)
+        spoken = self.spoken_on()
         listed = (self._results.load("titles-review") or {}).get("suspects", [])
-        return [s for s in listed if clean(s["title"]) not in said][:n]
+        return [s for s in listed if not spoken(s["title"])][:n]
 
     def class_report(self) -> list[dict[str, Any]]:
         """The classes that should be merged, split or better described."""
@@ -496,5 +506,9 @@ def _nodes(model: TitleClassifier, held: Mapping[str, Any]) -> NDArray[np.int64]
 
 
 def _decided(corrections: Sequence[Correction]) -> dict[str, str]:
-    """The latest word on each cleaned title."""
-    return {c.key: c.category for c in corrections}
+    """The latest word on each cleaned title, where it was not taken back."""
+    return {
+        key: category
+        for key, category in {c.key: c.category for c in corrections}.items()
+        if category
+    }

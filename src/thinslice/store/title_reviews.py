@@ -41,7 +41,7 @@ class Correction:
     """A person's word on one title: `was` is what stood before, `category` what is right.
 
     `key` is the cleaned title, `product` its id in the catalogue where it has one, `version` the
-    classifier that had answered.
+    classifier that had answered. Without a category it takes back what was said before.
     """
 
     title: str
@@ -130,6 +130,26 @@ class TitleReviews:
             for key in keys:
                 connection.execute("DELETE FROM waiting WHERE key = ?", (key,))
                 connection.execute("REPLACE INTO set_aside VALUES (?, ?)", (key, now_us))
+
+    def take_back(self, key: str, title: str, *, product: str = "", who: str = "") -> None:
+        """Undo the latest word on a title: it is as if nobody had spoken on it.
+
+        The words stay on disk, with one after them that has no category. A title without a
+        product waits again.
+        """
+        now_us = time.time_ns() // 1000
+        with self._writing() as connection:
+            connection.execute("DELETE FROM set_aside WHERE key = ?", (key,))
+            connection.execute(
+                "INSERT INTO corrections (time_us, who, product, title, key, was, category) "
+                "SELECT ?, ?, product, title, key, category, '' FROM corrections "
+                "WHERE key = ? AND category <> '' ORDER BY number DESC LIMIT 1",
+                (now_us, who, key),
+            )
+            if not product:
+                connection.execute(
+                    "INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, 1)", (key, title, now_us)
+                )
 
     def aside(self) -> set[str]:
         """The titles that were set aside, as keys."""

@@ -30,6 +30,11 @@ _ANSWERS = {"yes": True, "no": False}
 PAGES = {
     "": "The first page",
     "shop": "What a visitor sees",
+    "photo": "Find it by photo",
+    "photo/review": "Photos that need a look",
+    "title": "Which category?",
+    "title/review": "Titles for a person",
+    "title/bar": "When a person is asked",
     "replay": "A real visit, step by step",
     "audit": "Do we have the data?",
     "plan": "What would count as success?",

@@ -15,6 +15,10 @@ _FILES = {
     "pages.css": ("thinslice.server", "text/css"),
     "pages.js": ("thinslice.server", "text/javascript"),
     "money.js": ("thinslice.server", "text/javascript"),
+    "title.js": ("thinslice.server", "text/javascript"),
+    "photo.js": ("thinslice.server", "text/javascript"),
+    "photo.css": ("thinslice.server", "text/css"),
+    "title_review.js": ("thinslice.server", "text/javascript"),
     "icon.svg": ("thinslice.server", "image/svg+xml"),
 }
 

@@ -15,12 +15,17 @@ from thinslice.server.pages.experiments import ExperimentPages
 from thinslice.server.pages.feedback import FeedbackPage
 from thinslice.server.pages.findings import FindingPages
 from thinslice.server.pages.money import MoneyPage
+from thinslice.server.pages.photo_review import PhotoReviewPage
+from thinslice.server.pages.photo_search import PhotoPage
 from thinslice.server.pages.photos import photo
 from thinslice.server.pages.replay import ReplayPage
 from thinslice.server.pages.share import SharePage
 from thinslice.server.pages.site import Site
 from thinslice.server.pages.start import StartPage
 from thinslice.server.pages.storefront import Storefront
+from thinslice.server.pages.title_bar import TitleBarPage
+from thinslice.server.pages.title_review import TitleReviewPage
+from thinslice.server.pages.titles import TitlePage
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -30,6 +35,9 @@ def routes(site: Site) -> list[BaseRoute]:
     start, findings = StartPage(site), FindingPages(site)
     experiments = ExperimentPages(site, findings)
     feedback, share, money = FeedbackPage(site), SharePage(site), MoneyPage(site)
+    title, title_review, title_bar = TitlePage(site), TitleReviewPage(site), TitleBarPage(site)
+
+    by_photo = PhotoPage(site)
 
     async def with_slash(request: Request) -> Response:
         shop = site.engine.shelf(str(request.path_params["shop"])).shop
@@ -41,6 +49,11 @@ def routes(site: Site) -> list[BaseRoute]:
     pages: dict[str, Handler] = {
         "": start.steps,
         "shop": Storefront(site),
+        "photo": by_photo.show,
+        "photo/review": PhotoReviewPage(site).show,
+        "title": title.show,
+        "title/review": title_review.show,
+        "title/bar": title_bar.show,
         "replay": ReplayPage(site),
         "audit": findings.audit,
         "plan": findings.plan,
@@ -55,6 +68,11 @@ def routes(site: Site) -> list[BaseRoute]:
     forms: dict[str, Handler] = {
         "feedback": feedback.keep,
         "money": money.ask,
+        "photo": by_photo.find,
+        "title": title.ask,
+        "title/table": title.table,
+        "title/review": title_review.act,
+        "title/bar": title_bar.agree,
         "share": share.make,
         "audit": findings.look_again,
         "experiments": experiments.act,

@@ -79,7 +79,7 @@ def path_of(engine: Engine, shop_id: str) -> dict[str, Any]:
             "text": step.text,
             "command": step.command if not step.done else "",
             "state": "done" if step.done else "next" if i == upcoming else "",
-            "also": _money(shop_id) if page == "report" else None,
+            "also": _also(page, shop_id),
             "action": _ACTIONS[page] if page in _ACTIONS and (step.done or page == "shop") else "",
         }
         for i, ((page, question, _), step) in enumerate(zip(STEPS, found, strict=True))
@@ -102,9 +102,17 @@ def all_shops(engine: Engine, shops: Sequence[Shop]) -> dict[str, Any]:
     }
 
 
-def _money(shop_id: str) -> dict[str, str]:
-    label = "What a model's predictions are worth, with your own amounts"
-    return {"href": f"/{shop_id}/money", "label": label}
+def _also(page: str, shop_id: str) -> list[dict[str, str]]:
+    """The other pages of a step."""
+    more = {
+        "shop": {
+            "photo": "Take a picture, and see the products that look like it",
+            "title": "Which category a product title gets",
+        },
+        "report": {"money": "What a model's predictions are worth, with your own amounts"},
+    }
+    found = more.get(page, {})
+    return [{"href": f"/{shop_id}/{name}", "label": label} for name, label in found.items()]
 
 
 _ACTIONS = {"shop": "Try it as a visitor", "report": "Read the report"}
