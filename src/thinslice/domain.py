@@ -83,13 +83,19 @@ KPI_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A tenant. `generated` marks a shop whose data is simulated, and every page says so."""
+    """A tenant. `generated` marks a shop whose data is simulated, and every page says so.
+
+    `vat_rate` (0.19 is 19 % on top of the net price) and `margin_share` (of net revenue, where a
+    product's cost is not known) are this shop's own; None leaves them to the settings.
+    """
 
     id: str
     name: str
     currency: str = "EUR"
     time_zone: str = "UTC"
     generated: bool = False
+    vat_rate: float | None = None
+    margin_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +144,9 @@ def two_significant(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One line of the shop's catalogue. A price or stock that is None is unknown.
+    """One line of the shop's catalogue. A price, cost or stock that is None is unknown.
 
+    `cost_minor` is what one piece costs the shop, without tax: for margins, and never shown.
     `category` is a path such as "Home > Lighting > Lamps"; a product of unknown stock counts as
     in stock, since otherwise a shop without stock figures could show nothing.
     """
@@ -154,6 +161,7 @@ class Product:
     url: str = ""
     has_photo: bool = False
     hidden: bool = False
+    cost_minor: int | None = None
 
     @property
     def in_stock(self) -> bool:

@@ -147,7 +147,10 @@ class Shelf:
     def product_facts(self) -> ProductFacts:
         """What readouts use of the catalogue."""
         products = self.catalog.all().values()
-        return ProductFacts({p.id: p.category for p in products if p.category})
+        return ProductFacts(
+            {p.id: p.category for p in products if p.category},
+            {p.id: p.cost_minor for p in products if p.cost_minor is not None},
+        )
 
     def describe(self) -> dict[str, Any]:
         """The shop in plain values, for a page."""

@@ -232,6 +232,21 @@ def test_a_change_leaves_the_other_fields_as_they_are(lamps: Any) -> None:
     assert (got["title"], got["price"], got["stock"]) == ("Lamp 7", 1.5, 7)
 
 
+def test_a_cost_is_taken_and_never_answered(lamps: Any) -> None:
+    lamp = {"product_id": "p8", "title": "Lamp 8", "price": 20, "cost": "7.77", "stock": 4}
+    lamps.call("PUT", "/v1/products", {"products": [lamp]}, key=lamps.secret)
+    change = {"products": [{"product_id": "p8", "cost": 7.89}]}
+    assert lamps.call("PATCH", "/v1/products", change, key=lamps.secret).status == 200
+    wanted = {"items": ["p7"], "n": 100}
+    answers = [
+        lamps.call("GET", "/v1/products/p8", key=lamps.secret),
+        lamps.call("POST", "/v1/recommendations", wanted, key=lamps.write),
+    ]
+    for answer in answers:
+        assert b"p8" in answer.body
+        assert not any(said in answer.body for said in (b"cost", b"7.77", b"7.89", b"789"))
+
+
 def test_a_shop_never_sees_another_ones_data(lamps: Any) -> None:
     assert lamps.call("GET", "/v1/products/b1", key=lamps.secret).status == 404
     wanted = {"items": ["b1"], "n": 100}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,36 @@ def test_several_changes_are_one_step_and_unknown_ids_are_named(tmp_path: Path) 
         Product("a", "A", price_minor=90),
         Product("b", "B", stock=0),
     )
+
+
+def test_a_cost_is_kept_where_a_feed_has_none_and_a_patch_can_take_it_away(
+    catalog: ShopCatalog,
+) -> None:
+    catalog.upsert([Product("lamp", "A lamp", cost_minor=900)])
+    catalog.upsert([Product("lamp", "A better lamp")])
+    assert catalog.get("lamp") == Product("lamp", "A better lamp", cost_minor=900)
+    catalog.patch("lamp", cost_minor=None)
+    assert catalog.all()["lamp"].cost_minor is None
+    with pytest.raises(InputError, match="cost_minor must be at least 0"):
+        catalog.patch("lamp", cost_minor=-1)
+
+
+def test_a_file_from_before_products_had_costs_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "shop.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE products (id TEXT PRIMARY KEY, title TEXT NOT NULL, category TEXT NOT"
+            " NULL, brand TEXT NOT NULL, colour TEXT NOT NULL, price_minor INTEGER, stock INTEGER,"
+            " url TEXT NOT NULL, has_photo INTEGER NOT NULL, hidden INTEGER NOT NULL,"
+            " removed INTEGER NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID"
+        )
+        connection.execute(
+            "INSERT INTO products VALUES ('lamp', 'A lamp', '', '', '', 1999, 3, '', 1, 0, 0, 0)"
+        )
+    connection.close()
+    for _ in range(2):
+        catalog = ShopCatalog(path, "EUR")
+        lamp = Product("lamp", "A lamp", price_minor=1999, stock=3, has_photo=True)
+        assert catalog.get("lamp") == lamp
+    catalog.patch("lamp", cost_minor=900)
+    assert ShopCatalog(path, "EUR").get("lamp") == replace(lamp, cost_minor=900)

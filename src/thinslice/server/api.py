@@ -250,15 +250,17 @@ def _product(body: ProductBody, currency: str) -> Product:
         stock=body.stock,
         url=body.url,
         hidden=body.hidden,
+        cost_minor=minor_of(body.cost, "cost", currency),
     )
 
 
 def _changes(change: ProductChange, currency: str) -> dict[str, object]:
     fields = without_unset(
-        change, ("title", "category", "brand", "colour", "price", "stock", "url", "hidden")
+        change,
+        ("title", "category", "brand", "colour", "price", "cost", "stock", "url", "hidden"),
     )
-    if "price" in fields:
-        fields["price_minor"] = minor_of(fields.pop("price"), "price", currency)
+    for name in fields.keys() & {"price", "cost"}:
+        fields[f"{name}_minor"] = minor_of(fields.pop(name), name, currency)
     return fields
 
 

@@ -97,7 +97,10 @@ class BatchAnswer(msgspec.Struct):
 
 
 class ProductBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A whole product. A price or stock that is left out or null is unknown."""
+    """A whole product. A price or stock that is left out or null is unknown.
+
+    `cost` is what one piece costs the shop, without tax: kept where left out, never answered.
+    """
 
     product_id: Id
     title: Annotated[str, Meta(max_length=1000)]
@@ -105,6 +108,7 @@ class ProductBody(msgspec.Struct, forbid_unknown_fields=True):
     brand: Annotated[str, Meta(max_length=200)] = ""
     colour: Annotated[str, Meta(max_length=200)] = ""
     price: Amount | None = None
+    cost: Amount | None = None
     stock: int | None = None
     url: Annotated[str, Meta(max_length=2000)] = ""
     hidden: bool = False
@@ -119,6 +123,7 @@ class ProductChange(msgspec.Struct, forbid_unknown_fields=True):
     brand: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
     colour: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
     price: Amount | None | UnsetType = UNSET
+    cost: Amount | None | UnsetType = UNSET
     stock: int | None | UnsetType = UNSET
     url: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
@@ -144,7 +149,7 @@ class ProductsAnswer(msgspec.Struct):
 
 
 class ProductAnswer(msgspec.Struct):
-    """A product as the catalogue has it."""
+    """A product as the catalogue has it, but for its cost, which is the shop's own business."""
 
     product_id: str
     title: str

@@ -32,23 +32,31 @@ CREATE TABLE IF NOT EXISTS products (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, category TEXT NOT NULL, brand TEXT NOT NULL,
     colour TEXT NOT NULL, price_minor INTEGER, stock INTEGER, url TEXT NOT NULL,
     has_photo INTEGER NOT NULL, hidden INTEGER NOT NULL,
-    removed INTEGER NOT NULL, revision INTEGER NOT NULL
+    removed INTEGER NOT NULL, revision INTEGER NOT NULL, cost_minor INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS products_by_revision ON products (revision);
 CREATE TABLE IF NOT EXISTS lists (
     name TEXT PRIMARY KEY, entries TEXT NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_COLUMNS = "id, title, category, brand, colour, price_minor, stock, url, has_photo, hidden"
+_COLUMNS = (
+    "id, title, category, brand, colour, price_minor, stock, url, has_photo, hidden, cost_minor"
+)
 _NAMES = tuple(_COLUMNS.split(", "))
-_INSERT = "INSERT INTO products VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
-_UPSERT = (
+_INSERT = (
+    f"INSERT INTO products ({_COLUMNS}, removed, revision) "  # noqa: S608 a constant
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
+)
+_REPLACE = (
     _INSERT
     + """ ON CONFLICT (id) DO UPDATE SET title = excluded.title, category = excluded.category,
     brand = excluded.brand, colour = excluded.colour, price_minor = excluded.price_minor,
     stock = excluded.stock, url = excluded.url, hidden = excluded.hidden, removed = 0,
-    has_photo = MAX(has_photo * (1 - removed), excluded.has_photo), revision = excluded.revision"""
+    has_photo = MAX(has_photo * (1 - removed), excluded.has_photo), revision = excluded.revision,
+    cost_minor = """
 )
+_PATCH = _REPLACE + "excluded.cost_minor"
+_UPSERT = _REPLACE + "COALESCE(excluded.cost_minor, cost_minor)"
 _ADD_MISSING = _INSERT + " ON CONFLICT (id) DO NOTHING"
 
 Lists = Mapping[str, tuple[str, ...]]
@@ -73,6 +81,7 @@ class ShopCatalog:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
             connection.executescript(_SCHEMA)
+            _add_costs(connection)
 
     # products
 
@@ -89,7 +98,8 @@ class ShopCatalog:
     def upsert(self, products: Iterable[Product]) -> int:
         """Add the products or replace those with the same id; return how many were given.
 
-        A product keeps its photo: photos are stored apart and come by `mark_photos`.
+        A product keeps its photo: photos are stored apart and come by `mark_photos`. It keeps its
+        cost where none is given, since what feeds a storefront seldom has one.
         """
         return self._write_products(_UPSERT, products)
 
@@ -119,7 +129,7 @@ class ShopCatalog:
                 if product is None:
                     unknown.append(product_id)
                 else:
-                    connection.execute(_UPSERT, (*_row(replace(product, **changed)), revision))
+                    connection.execute(_PATCH, (*_row(replace(product, **changed)), revision))
         return unknown
 
     def hide(self, product_id: str) -> bool:
@@ -246,6 +256,21 @@ class ShopCatalog:
             raise StorageError(f"the catalogue {self.path} is damaged: {error}") from error
 
 
+def _add_costs(connection: sqlite3.Connection) -> None:
+    """Bring a file up to date that was made before products had costs."""
+    if _has_costs(connection):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not _has_costs(connection):  # another process may have been faster
+        connection.execute("ALTER TABLE products ADD COLUMN cost_minor INTEGER")
+    connection.execute("COMMIT")
+
+
+def _has_costs(connection: sqlite3.Connection) -> bool:
+    columns = connection.execute("SELECT name FROM pragma_table_info('products')").fetchall()
+    return ("cost_minor",) in columns
+
+
 _CHANGEABLE = frozenset(f.name for f in fields(Product)) - {"id", "has_photo"}
 
 
@@ -262,6 +287,7 @@ def _row(product: Product) -> tuple[str | int | None, ...]:
         product.url,
         int(product.has_photo),
         int(product.hidden),
+        product.cost_minor,
     )
 
 
@@ -293,10 +319,14 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
+def _is_amount(value: Any) -> bool:
+    return value is None or (_whole(value) and value >= 0)
+
+
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     *((n, lambda v: isinstance(v, str), "text") for n in ("title", "category", "brand")),
     *((n, lambda v: isinstance(v, str), "text") for n in ("colour", "url")),
-    ("price_minor", lambda v: v is None or (_whole(v) and v >= 0), "at least 0, in minor units"),
+    *((n, _is_amount, "at least 0, in minor units") for n in ("price_minor", "cost_minor")),
     ("stock", lambda v: v is None or _whole(v), "a whole number"),
     *((n, lambda v: isinstance(v, bool), "true or false") for n in ("has_photo", "hidden")),
 )

@@ -417,6 +417,15 @@ def test_a_stock_that_no_shop_has_costs_one_row(tmp_path: Path) -> None:
         assert [(p.number, p.column) for p in report.problems] == [(3, "stock"), (4, "stock")]
 
 
+@pytest.mark.parametrize("header", ["Cost per item", "cost_price", "COGS", "g:cost_of_goods_sold"])
+def test_a_feed_may_say_what_a_product_costs_the_shop(tmp_path: Path, header: str) -> None:
+    rows = ("1,a,20,8.50", "2,b,20,", "3,c,20,-1", "4,d,20,unknown", "5,e,20,0", "6,f,20,3 EUR")
+    path = _file(tmp_path, f"id,title,price,{header}", *rows)
+    products, report = read_products(path, None, currency="EUR")
+    assert [p.cost_minor for p in products] == [850, None, None, None, 0, 300]
+    assert "3 of 6 products have a cost; no page shows it." in report.notes
+
+
 def test_category_columns_are_joined_and_stock_is_counted(tmp_path: Path) -> None:
     path = _file(
         tmp_path, "id,name,masterCategory,subCategory,stock", "1,Tee,Apparel,Topwear,3", "2,Cap,,,0"

@@ -55,6 +55,9 @@ _PRODUCTS = {
     "colour": "colour color base_colour base_color farbe",
     "price": """price regular_price variant_price sale_price unit_price list_price product_price
         preis""",
+    "cost": """cost cost_price cost_per_item variant_cost unit_cost item_cost cogs
+        cost_of_goods cost_of_goods_sold purchase_price purchase_cost buying_price wholesale_cost
+        einkaufspreis ek_preis ek""",
     "stock": """stock inventory quantity variant_inventory_qty inventory_quantity stock_quantity
         availability in_stock bestand lagerbestand""",
     "url": "link url product_url permalink",
@@ -260,6 +263,7 @@ def _event_types(values: Any) -> float:
 _TESTS: Mapping[tuple[str, str], Callable[[Any], float]] = {
     ("", "time"): _times,
     ("", "price"): _numbers,
+    ("", "cost"): _numbers,
     ("", "revenue"): _numbers,
     ("", "quantity"): _numbers,
     ("", "position"): _numbers,

@@ -27,7 +27,7 @@ def read_products(
     """The products of a feed, and a report that is complete once they have been read.
 
     A product without a title is called by its id. Stock in words counts as known only where it
-    says that there is none.
+    says that there is none. A cost that is no amount is unknown, and how many are is noted.
     """
     table = open_table(source)
     sample = table.sample(SAMPLE_ROWS)
@@ -43,16 +43,20 @@ def read_products(
     )
     if pictures:
         report.note(f"Photos are not fetched from {pictures[0]}; import them with --photos FOLDER.")
-    numbers = {n: _amounts(mapped, n, sample) for n in ("price", "stock") if n in mapped}
+    numbers = {n: _amounts(mapped, n, sample) for n in ("price", "cost", "stock") if n in mapped}
 
     def products() -> Iterator[Product]:
+        costs = 0
         try:
             for batch in table.batches(mapped.used(), report.skip, report.note):
                 for product in _Rows(batch, mapped, numbers, currency).products(report):
                     report.kept += 1
+                    costs += product.cost_minor is not None
                     yield product
         finally:
             report.rows = report.kept + report.skipped
+            if "cost" in mapped and report.kept:
+                report.note(f"{costs:,} of {report.kept:,} products have a cost; no page shows it.")
             report.flush()
 
     return products(), report
@@ -77,6 +81,7 @@ class _Rows:
         names = ("id", "title", "category", "brand", "colour", "url")
         texts = [self._text(n).to_pylist() for n in names]
         prices, price_right = self._amount("price")
+        costs = self._costs()
         stocks, stock_right = self._amount("stock")
         for i, (id_, title, category, brand, colour, url) in enumerate(zip(*texts, strict=True)):
             wrong = self._wrong(i, id_, prices[i], bool(price_right[i]), bool(stock_right[i]))
@@ -92,7 +97,13 @@ class _Rows:
                 price_minor=None if np.isnan(prices[i]) else round(prices[i] * self._factor),
                 stock=None if np.isnan(stocks[i]) else int(stocks[i]),
                 url=url or "",
+                cost_minor=None if np.isnan(costs[i]) else round(costs[i] * self._factor),
             )
+
+    def _costs(self) -> Any:
+        """The costs; what is no amount is unknown, since it is no reason to lose a product."""
+        found, right = self._amount("cost")
+        return np.where(right & (found >= 0) & (found * self._factor < _MOST), found, np.nan)
 
     def _wrong(
         self, i: int, id_: str | None, price: float, price_right: bool, stock_right: bool
