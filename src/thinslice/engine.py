@@ -431,9 +431,17 @@ class Engine:
             plan=(self.plan(shop_id) or Plan()).terms(),
             currency=shelf.shop.currency,
             time_zone=shelf.shop.time_zone,
-            rules=Rules(**{name: getattr(self.settings, name) for name in RULES}),
+            rules=self.rules(shop_id),
             products=shelf.product_facts(),
+            now_us=clock_us(),
         )
+
+    def rules(self, shop_id: str) -> Rules:
+        """How a shop's outcomes are counted: by its own tax and margin, else by the settings'."""
+        shop = self.control.shop(shop_id)
+        own = {"vat_rate": shop.vat_rate, "margin_share": shop.margin_share}
+        settings = {name: getattr(self.settings, name) for name in RULES}
+        return Rules(**settings | {name: rate for name, rate in own.items() if rate is not None})
 
     def watch(self, shop_id: str, experiment_id: str) -> None:
         """Look at an experiment; what is broken is kept once, as a notice to be sent.

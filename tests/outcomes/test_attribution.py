@@ -1,4 +1,5 @@
 import pytest
+from tests.outcomes.conftest import SECOND
 
 from thinslice.errors import InputError
 from thinslice.outcomes.attribution import QUARTER_US, attribute
@@ -177,3 +178,17 @@ def test_amounts_too_large_to_square_in_64_bits_stay_exact(log):
 def test_a_table_without_sessions_is_an_error(log):
     with pytest.raises(InputError, match="session_key"):
         attribute(log.table().drop_columns(["session_key"]), "e", ["A", "B"], "EUR")
+
+
+def test_an_event_from_the_future_moves_no_date_and_is_told(log):
+    log.shown("anna", "A")
+    log.order("anna", 20)
+    log.order("anna", 5 * 86_400)
+    log.shown("bert", "A", 3 * 86_400)
+    now_us = 100 * SECOND
+    found = attribute(log.table(), "e", ["A", "B"], "EUR", now_us=now_us)
+    assert [cell.moments.total("orders") for cell in found.cells] == [1]
+    assert found.last_us == 20 * SECOND
+    assert found.left_out["events_from_the_future"] == 2
+    ended = attribute(log.table(), "e", ["A", "B"], "EUR", now_us=now_us, stopped_us=now_us)
+    assert ended.left_out["events_from_the_future"] == 0

@@ -234,3 +234,36 @@ def test_whatever_is_sent_orders_are_worth_something_between_nothing_and_what_wa
     assert 0 <= sums["revenue"] <= asked
     assert 0 <= sums["attributed_revenue"] <= sums["revenue"]
     assert sums["attributed_orders"] <= sums["orders"] <= len(rows)
+
+
+def test_an_id_that_three_visitors_sent_is_no_id(log):
+    for visitor in ("anna", "bert", "cleo"):
+        log.shown(visitor, "A")
+        order(log, visitor, order_id="4711")
+    assert counted(log, "orders", "revenue") == (3, 4800)
+    assert left_out(log) == {"orders_whose_id_is_shared": 3}
+
+
+def test_an_id_that_two_visitors_sent_is_one_order_seen_by_browser_and_back_office(log):
+    log.shown("anna", "A")
+    log.shown("user 7", "A")
+    order(log, "anna")
+    order(log, "user 7", at=25)
+    assert counted(log, "orders", "revenue") == (1, 1600)
+    assert left_out(log) == {}
+
+
+@pytest.mark.parametrize("word", ["undefined", "null", "0", "", " None ", "NaN", "(not set)"])
+def test_a_word_in_place_of_an_id_makes_no_two_orders_one(shown, word):
+    order(shown, order_id=word)
+    order(shown, at=40, order_id=word)
+    order(shown, at=60, order_id=word)
+    refund(shown, at=70, order_id=word)
+    assert counted(shown, "orders", "revenue") == (3, 4800)
+    assert left_out(shown) == {"orders_whose_id_is_shared": 3, "refunds_of_unknown_orders": 1}
+
+
+def test_the_orders_without_known_costs_are_counted(shown):
+    order(shown)
+    order(shown, order_id="18", lines=[("lamp", 1, 1000)])
+    assert found(shown, products=ProductFacts(costs={"lamp": 600})).uncosted == 1

@@ -90,7 +90,7 @@ def test_no_margin_is_shown_where_nothing_says_what_it_is(log, experiment):
     found = readout(log, experiment)
     assert found["rules"]["margin_source"] is None
     assert {row["kpi"] for row in found["rows"]} == {n for n in KPIS if "margin" not in n}
-    with pytest.raises(InputError, match="margin_share"):
+    with pytest.raises(InputError, match="margin-share"):
         readout(log, experiment, plan={"kpi": "margin_per_session"})
 
 

@@ -55,6 +55,19 @@ def test_a_shop_id_that_is_not_a_slug_is_refused(control: ControlPlane, bad: str
         control.add_shop(Shop(bad, "x"))
 
 
+def test_a_shop_has_a_tax_and_a_margin_of_its_own_or_leaves_them_to_the_settings(
+    control: ControlPlane,
+) -> None:
+    assert control.shop("lamps").vat_rate is None
+    control.set_tax_and_margin("lamps", vat_rate=0.19, margin_share=None)
+    again = ControlPlane(control.path)
+    assert (again.shop("lamps").vat_rate, again.shops()[0].margin_share) == (0.19, None)
+    with pytest.raises(InputError, match="19 % is written 0.19"):
+        control.set_tax_and_margin("lamps", vat_rate=19, margin_share=None)
+    with pytest.raises(NotFoundError):
+        control.set_tax_and_margin("books", vat_rate=None, margin_share=None)
+
+
 def test_a_shop_is_not_registered_twice(control: ControlPlane) -> None:
     with pytest.raises(InputError, match="exists"):
         control.add_shop(Shop("lamps", "Other"))

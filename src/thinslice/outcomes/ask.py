@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from thinslice.domain import DAY_US
 from thinslice.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ NEEDED = (
 """The columns of the log that are read."""
 
 _TABLES = {
-    "asked": "experiment:string written:string started_us:int64 stopped_us:int64",
+    "asked": "experiment:string written:string started_us:int64 stopped_us:int64 ahead_us:int64",
     "variants": "variant:string",
     "products": "product:string category:string cost_minor:int64",
+    "shared_ids": "order_id:string",
     "unfit_lists": "visitor:string list_id:string why:string",
     "exposures": "visitor:string variant:string time_us:int64 list_id:string",
     "who": "visitor:string variant:string other:string exposed_us:int64 device:string "
@@ -58,14 +60,21 @@ def table(name: str) -> ir.Table:
 
 
 def asked(column: str) -> ir.Value:
-    """What is asked about: experiment, written (as it stands in properties), its period."""
+    """What is asked about: experiment, written (as it stands in properties), its period.
+
+    What claims to be from `ahead_us` or later, a day after the clock, has no time to be believed.
+    """
     return table("asked")[column].as_scalar()
 
 
 def asked_tables(
-    experiment: str, variants: Sequence[str], started_us: int, stopped_us: int | None
+    experiment: str,
+    variants: Sequence[str],
+    started_us: int,
+    stopped_us: int | None,
+    now_us: int | None = None,
 ) -> dict[str, pa.Table]:
-    """The tables that say which experiment is meant."""
+    """The tables that say which experiment is meant, and from when on a time cannot be right."""
     import pyarrow as pa
 
     one = {
@@ -73,6 +82,7 @@ def asked_tables(
         "written": [f'"experiment":{json.dumps(experiment)}'],
         "started_us": [started_us],
         "stopped_us": [2**62 if stopped_us is None else stopped_us],
+        "ahead_us": [2**62 if now_us is None else now_us + DAY_US],
     }
     names = pa.array(list(variants), pa.string())
     return {"asked": pa.table(one), "variants": pa.table({"variant": names})}

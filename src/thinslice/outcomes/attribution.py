@@ -17,7 +17,7 @@ from thinslice.outcomes import clicks, exposures, visits
 from thinslice.outcomes.ask import Ask, Keyed, asked, asked_tables, over_table, table
 from thinslice.outcomes.kpi import COLUMNS
 from thinslice.outcomes.moments import Moments
-from thinslice.outcomes.orders import BACK, Orders
+from thinslice.outcomes.orders import BACK, Orders, shared_ids
 from thinslice.outcomes.rules import ProductFacts, Rules
 from thinslice.outcomes.sums import moments_by
 
@@ -63,13 +63,14 @@ class Attributed:
     """All there is to know about an experiment's visitors, and who was left out.
 
     `segments` has the moments per (kind of segment, its name, variant): the devices, new and
-    returning, and the entry categories.
+    returning, and the entry categories. `uncosted` are the orders with a product of unknown cost.
     """
 
     cells: tuple[Cell, ...]
     segments: Mapping[Segment, Moments]
     left_out: Mapping[str, int]
     last_us: int | None
+    uncosted: int = 0
 
 
 def attribute(
@@ -82,17 +83,20 @@ def attribute(
     products: ProductFacts | None = None,
     started_us: int = 0,
     stopped_us: int | None = None,
+    now_us: int | None = None,
 ) -> Attributed:
     """Count the outcomes of each variant's visitors.
 
     `events` is a sessionised event table, or what computes expressions over a log. What happens
-    from `stopped_us` on does not count, except that orders may still come back.
+    from `stopped_us` on does not count, except that orders may still come back. Nor does what
+    claims to be more than a day later than `now_us`, the clock.
     """
     import pyarrow as pa
 
     ask = over_table(events) if isinstance(events, pa.Table) else events
     found = ask(
         {
+            "shared_ids": shared_ids,
             "unfit_lists": exposures.unfit_lists,
             "exposures": exposures.exposures,
             "who": exposures.who,
@@ -103,16 +107,16 @@ def attribute(
         },
         {
             "products": _facts(products or ProductFacts()),
-            **asked_tables(experiment, variants, started_us, stopped_us),
+            **asked_tables(experiment, variants, started_us, stopped_us, now_us),
         },
         ("visitors", "tallies", "reasons"),
     )
-    cells, segments, who = _summed(found["visitors"])
+    cells, segments, who, uncosted = _summed(found["visitors"])
     (tallies,) = found["tallies"].to_pylist()
     last_us = tallies.pop("last_us")
     reasons = {_REASONS.get(r["why"], r["why"]): r["n"] for r in found["reasons"].to_pylist()}
     left_out = {name: int(n or 0) for name, n in {**who, **tallies, **reasons}.items()}
-    return Attributed(cells, segments, left_out, last_us)
+    return Attributed(cells, segments, left_out, last_us, uncosted)
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class _Visitors:
     lists              lists of this experiment shown to the visitor
     clicked_lists      of them, with at least one click on their exposure id
     attributed_...     orders and revenue of products that were clicked in such a list
+    uncosted           of the orders, those with a product whose cost is not known
     """
 
     rules: Rules
@@ -147,6 +152,7 @@ class _Visitors:
             ordering_sessions=orders.session_key.nunique(),
             revenue=orders.revenue.sum(),
             margin=orders.margin.sum(),
+            uncosted=orders.uncosted.sum(),
         )
         joined = table("who")
         for part in (
@@ -174,7 +180,7 @@ class _Visitors:
             visits=back.ifelse("returning", "new"),
             bot=robot.coalesce(False).ifelse(1, 0),
             qa=joined.qa.coalesce(0),
-            **{name: joined[name].coalesce(0).cast("int64") for name in COLUMNS},
+            **{n: joined[n].coalesce(0).cast("int64") for n in (*COLUMNS, "uncosted")},
         )
 
 
@@ -191,10 +197,15 @@ class _Tallies:
         )
         known = shown.variant.isin(table("variants").variant).coalesce(False)
         money = period.filter(period.type == EventType.ORDER_COMPLETED)
+        ahead = events.filter(
+            events.time_us >= asked("ahead_us"), events.time_us < asked("stopped_us")
+        )
+        shared = money.semi_join(table("shared_ids"), "order_id")
         back = events.filter(events.type.isin(list(BACK)), events.time_us >= asked("started_us"))
         ids = events.filter(
             events.type == EventType.ORDER_COMPLETED, events.order_id.notnull()
         ).select("order_id")
+        ids = ids.anti_join(table("shared_ids"), "order_id")
         lost = back.select("order_id", "message_id").anti_join(ids, "order_id")
         parts = (
             period.aggregate(last_us=period.time_us.max()),
@@ -205,6 +216,8 @@ class _Tallies:
             money.aggregate(order_lines_in_another_currency=self._foreign(money)),
             back.aggregate(refund_lines_in_another_currency=self._foreign(back)),
             lost.aggregate(refunds_of_unknown_orders=lost.message_id.nunique()),
+            shared.aggregate(orders_whose_id_is_shared=shared.message_id.nunique()),
+            ahead.aggregate(events_from_the_future=ahead.message_id.nunique()),
         )
         return reduce(lambda row, part: row.cross_join(part), parts)
 
@@ -238,8 +251,10 @@ def _facts(products: ProductFacts) -> pa.Table:
     )
 
 
-def _summed(visitors: pa.Table) -> tuple[tuple[Cell, ...], dict[Segment, Moments], dict[str, int]]:
-    """The moments of the visitors who count, by quarter and by segment; and who does not.
+def _summed(
+    visitors: pa.Table,
+) -> tuple[tuple[Cell, ...], dict[Segment, Moments], dict[str, int], int]:
+    """The moments of the visitors who count, by quarter and by segment; who does not; uncosted.
 
     Who saw two variants, asked for one, or looks like a robot is counted once, under the first of
     these that is true.
@@ -263,4 +278,4 @@ def _summed(visitors: pa.Table) -> tuple[tuple[Cell, ...], dict[Segment, Moments
         for kind in SEGMENTS
         for (segment, variant), moments in moments_by(rest, (kind, "variant"), COLUMNS)
     }
-    return cells, segments, left_out
+    return cells, segments, left_out, int(pc.sum(rest["uncosted"]).as_py() or 0)

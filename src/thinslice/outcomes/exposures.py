@@ -90,5 +90,5 @@ def actions(events: ir.Table, keyed: Keyed) -> ir.Table:
 
 
 def in_period(events: ir.Table) -> ir.Table:
-    """The events before the experiment was stopped."""
-    return events.filter(events.time_us < asked("stopped_us"))
+    """The events before the experiment was stopped, without those from the future."""
+    return events.filter(events.time_us < asked("stopped_us"), events.time_us < asked("ahead_us"))

@@ -30,6 +30,8 @@ Each is reported with its number. The rules are the same in all variants, and no
 - **Lists that do not count**: shown outside the experiment's traffic, to the holdout, while it was paused, or where one of the variants had nothing of its own to show. The last is decided for each request by asking all variants, whichever the visitor is in.
 - **Exposures** without a visitor id, or of a variant that the experiment does not have.
 - **Amounts in another currency**: the order counts, its money does not.
+- **Order ids that tell no order from another**: a word such as "undefined", or an id that three or more visitors sent (two may be a browser and a back office). Each such order is told by its message, and no refund can be matched to it.
+- **Events from the future**: more than a day after the clock when the readout is made.
 
 ## Refunds and cancellations
 

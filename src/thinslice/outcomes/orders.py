@@ -1,8 +1,10 @@
 """The orders of exposed visitors, each once: what is left of them after refunds, net of tax.
 
 An order is told by its id, whoever sends it and how often: it belongs to the visitor and the
-message that came first. Refunds and cancellations are matched by the order's id alone, since a
-shop's back office knows no visitor; they never take more than the order was worth.
+message that came first. An id that three or more visitors sent, or a word such as "undefined", is
+none: such orders are told by their messages. Refunds and cancellations are matched by the order's
+id alone, since a shop's back office knows no visitor; they never take more than the order was
+worth.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinslice.domain import EventType
-from thinslice.outcomes.ask import table
+from thinslice.outcomes.ask import Keyed, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,6 +24,15 @@ MOST_MINOR = 10**13
 
 MOST_PIECES = 10**5
 
+NO_IDS = (
+    *("", "0", "-1", "-", "undefined", "null", "none", "nan", "n/a", "na", "unknown", "false"),
+    *("true", "(not set)", "[object object]"),
+)
+"""What a shop's page writes where it has no order id, in lower case."""
+
+MOST_SENDERS = 2
+"""A browser and a back office may send one order under two visitor ids, but not three."""
+
 BACK = (EventType.ORDER_REFUNDED, EventType.ORDER_CANCELLED)
 
 
@@ -29,7 +40,8 @@ class Orders:
     """The orders of exposed visitors, and the products they are made of.
 
     `rows`: one per order from the first exposure on that was neither cancelled nor came back
-    whole: visitor, order, session_key, revenue and margin, in minor units and without tax.
+    whole: visitor, order, session_key, revenue and margin, in minor units and without tax, and
+    uncosted, 1 where the cost of a product is not known.
     `pieces`: one per order and product: visitor, order, time_us, product, how many pieces are
     `kept`, and their `value` in minor units, with tax.
     """
@@ -40,6 +52,14 @@ class Orders:
         once = _first_messages(lines, currency)
         self.pieces = _pieces_left(lines, once, refunds)
         self.rows = _priced(_kept(once, _goods(self.pieces), refunds), rules)
+
+
+def shared_ids(events: ir.Table, keyed: Keyed) -> ir.Table:
+    """Order ids that tell no order from another."""
+    sold = events.filter(events.type == EventType.ORDER_COMPLETED, events.order_id.notnull())
+    senders = sold.group_by("order_id").aggregate(n=sold.visitor.nunique())
+    placeholder = senders.order_id.strip().lower().isin(list(NO_IDS))
+    return senders.filter(placeholder | (senders.n > MOST_SENDERS)).select("order_id")
 
 
 def _kept(once: ir.Table, goods: ir.Table, refunds: _Refunds) -> ir.Table:
@@ -64,17 +84,24 @@ def _priced(kept: ir.Table, rules: Rules) -> ir.Table:
     stated = 0 if share is None else _cents(kept.revenue * float(share))
     costed = (kept.uncosted == 0) & (kept.gross > 0)
     margin = costed.ifelse(kept.revenue - kept.cost, stated)
-    return kept.select("visitor", "order", "session_key", "revenue", margin=margin)
+    return kept.select(
+        *("visitor", "order", "session_key", "revenue"),
+        margin=margin,
+        uncosted=costed.coalesce(False).ifelse(0, 1),
+    )
 
 
 def _lines() -> ir.Table:
     """The lines of orders with `order`, `pieces` and `total`; impossible amounts are null."""
     actions = table("actions")
     sold = actions.filter(actions.type == EventType.ORDER_COMPLETED)
+    shared = table("shared_ids").mutate(shared=1)
+    sold = sold.left_join(shared, "order_id").select(sold, shared.shared)
+    own_id = sold.shared.isnull().ifelse(sold.order_id, None)
     return sold.select(
         *("visitor", "message_id", "line", "time_us", "exposed_us", "session_key", "product"),
         *("currency", "revenue_minor"),
-        order=sold.order_id.nullif("").coalesce(sold.message_id),
+        order=own_id.coalesce(sold.message_id),
         pieces=_pieces(sold),
         total=_amount(_amount(sold.price_minor) * _pieces(sold)),
     )
@@ -91,9 +118,8 @@ class _Refunds:
     def __init__(self, events: ir.Table, currency: str) -> None:
         import ibis
 
-        found = events.filter(
-            events.type.isin(list(BACK)), events.order_id.notnull(), events.order_id != ""
-        )
+        found = events.filter(events.type.isin(list(BACK)), events.order_id.notnull())
+        found = found.anti_join(table("shared_ids"), "order_id")
         ours = _in(found.currency, currency)
         lines = found.select(
             *("message_id", "time_us", "product", "type", "quantity"),

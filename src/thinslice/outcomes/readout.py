@@ -183,22 +183,24 @@ def read_out(
     treatment: str | None = None,
     rules: Rules | None = None,
     products: ProductFacts | None = None,
+    now_us: int | None = None,
 ) -> Readout:
     """Compare the treatment with the control on what the plan asked for.
 
     `events` has the columns of `domain.Event` and `session_key`, or computes expressions over such
     (`ask.Ask`). Visitors count from their first exposure on, in the variant they saw; who saw two
     is left out. `plan` has the plan's terms: kpi, and guardrails, which maps KPIs to how much worse
-    each may be. `treatment` is the second variant if not given.
+    each may be. `treatment` is the second variant if not given. What claims to be from more than a
+    day after `now_us`, the clock, does not count.
 
     Raises `InputError` for an unknown KPI, variant or time zone, for fewer than two variants, for
-    a plan that says something else and for one that asks for a margin where nothing says what it is.
+    a plan that says something else, and for one that asks for a margin where nothing says what it
+    is.
     """
     rules, products = rules or Rules(), products or ProductFacts()
     names = _variant_names(experiment)
     pair = (names[0], _treatment(names, treatment))
-    margin_source = _margin_source(rules, products)
-    metrics = _asked(plan, has_margin=margin_source is not None)
+    metrics = _asked(plan, has_margin=bool(products.costs) or rules.margin_share is not None)
     zone = _zone(time_zone)
     found = attribute(
         events,
@@ -209,6 +211,7 @@ def read_out(
         products=products,
         started_us=experiment.started_us,
         stopped_us=experiment.stopped_us,
+        now_us=now_us,
     )
     moments = _per_variant(found.cells, names)
     control, treated = (moments[name] for name in pair)
@@ -236,7 +239,7 @@ def read_out(
         segments_of(found.segments, pair, _for_segments(metrics), money_unit),
         found.left_out,
         rules,
-        margin_source,
+        _margin_source(rules, products, found.uncosted, moments),
         decision,
         (
             *([split.warning] if split.warning else []),
@@ -277,7 +280,8 @@ def _asked(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
     for name in first:
         if name not in shown:
             raise InputError(
-                f"{name} needs to know what margin is; set margin_share in thinslice.toml"
+                f"{name} needs to know what margin is; import the products' costs, or say it: "
+                "thinslice shop --margin-share 0.35"
             )
     return [
         replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
@@ -291,14 +295,20 @@ def _for_segments(metrics: Sequence[Metric]) -> list[Metric]:
     return [m for m in metrics if m.is_success or m.is_guardrail or m.name in also]
 
 
-def _margin_source(rules: Rules, products: ProductFacts) -> str | None:
+def _margin_source(
+    rules: Rules, products: ProductFacts, uncosted: int, moments: Mapping[str, Moments]
+) -> str | None:
     """Where the margin comes from, in words; None where nothing says."""
     stated = None if rules.margin_share is None else f"{percent(rules.margin_share)} of net revenue"
     if not products.costs:
         return stated and f"{stated}, as stated"
+    if not uncosted:
+        return "net revenue less the costs in the catalogue"
+    orders = int(sum(some.total("orders") for some in moments.values()))
+    which = f"{uncosted:,} of {orders:,} orders with a product of unknown cost"
     if stated is None:
-        return "the catalogue's costs; an order with a product of unknown cost has no margin"
-    return f"the catalogue's costs, and {stated} for orders with a product of unknown cost"
+        return f"net revenue less the costs in the catalogue; the {which} count with no margin"
+    return f"net revenue less the costs in the catalogue, and {stated} for the {which}"
 
 
 def _zone(time_zone: str) -> ZoneInfo:

@@ -91,12 +91,19 @@ def looks(db: sqlite3.Connection) -> None:
     db.execute("alter table experiments add column sequential integer not null default 0")
 
 
+def taxes_and_margins(db: sqlite3.Connection) -> None:
+    """What a shop's tax and margin are, where they are not those of the settings."""
+    db.execute("alter table shops add column vat_rate real")
+    db.execute("alter table shops add column margin_share real")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shops_and_keys,
     experiments_and_plans,
     people,
     running_experiments,
     looks,
+    taxes_and_margins,
 )
 
 

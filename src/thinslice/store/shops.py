@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from thinslice.domain import Shop
@@ -32,19 +33,34 @@ class ShopTables(ControlFile):
                 "for example EUR"
             )
         _check_time_zone(shop.time_zone)
+        _check_rates(shop)
         with self._writing() as db:
             if _shop(db, shop.id):
                 raise InputError(
                     f"a shop id must be new, {shop.id!r} exists; use it or choose another"
                 )
             db.execute(
-                "insert into shops values (?, ?, ?, ?, ?, ?)",
+                f"insert into shops({_COLUMNS}, created_us)"  # noqa: S608 a constant
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(shop.id, shop.name or shop.id, shop.currency, shop.time_zone),
-                    *(int(shop.generated), clock_us()),
+                    *(int(shop.generated), shop.vat_rate, shop.margin_share, clock_us()),
                 ),
             )
         return shop
+
+    def set_tax_and_margin(
+        self, shop_id: str, *, vat_rate: float | None, margin_share: float | None
+    ) -> Shop:
+        """Keep the shop's own rates, of which None leaves one to the settings."""
+        changed = replace(self.shop(shop_id), vat_rate=vat_rate, margin_share=margin_share)
+        _check_rates(changed)
+        with self._writing() as db:
+            db.execute(
+                "update shops set vat_rate = ?, margin_share = ? where id = ?",
+                (vat_rate, margin_share, shop_id),
+            )
+        return changed
 
     def shop(self, shop_id: str) -> Shop:
         """The shop of that id; NotFoundError names those that exist."""
@@ -61,20 +77,31 @@ class ShopTables(ControlFile):
         """All shops, by id."""
         with self._reading() as db:
             rows = db.execute(
-                "select id, name, currency, time_zone, generated from shops order by id"
+                f"select {_COLUMNS} from shops order by id"  # noqa: S608 a constant
             ).fetchall()
         return [_to_shop(row) for row in rows]
 
 
+_COLUMNS = "id, name, currency, time_zone, generated, vat_rate, margin_share"
+
+
 def _shop(db: sqlite3.Connection, shop_id: str) -> Shop | None:
     row = db.execute(
-        "select id, name, currency, time_zone, generated from shops where id = ?", (shop_id,)
+        f"select {_COLUMNS} from shops where id = ?",  # noqa: S608 a constant
+        (shop_id,),
     ).fetchone()
     return _to_shop(row) if row else None
 
 
-def _to_shop(row: tuple[str, str, str, str, int]) -> Shop:
-    return Shop(*row[:4], generated=bool(row[4]))
+def _to_shop(row: tuple[str, str, str, str, int, float | None, float | None]) -> Shop:
+    return Shop(*row[:4], generated=bool(row[4]), vat_rate=row[5], margin_share=row[6])
+
+
+def _check_rates(shop: Shop) -> None:
+    for name in ("vat_rate", "margin_share"):
+        rate = getattr(shop, name)
+        if rate is not None and not 0 <= rate <= 1:
+            raise InputError(f"a {name} lies between 0 and 1, got {rate}; 19 % is written 0.19")
 
 
 def _check_time_zone(name: str) -> None:

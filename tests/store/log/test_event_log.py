@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -111,14 +112,17 @@ def test_sessions_span_segments_and_hot_files(log: EventLog) -> None:
     assert len(log.running_session("lamps", visitor="ann")) == 2
 
 
-def test_sessionised_is_all_events_with_the_key_of_their_session(log: EventLog) -> None:
+def test_a_question_may_put_all_events_into_their_sessions(log: EventLog) -> None:
+    def keys(events: Any, keyed: Any) -> Any:
+        return keyed(events).select("message_id", "session_key").order_by("message_id")
+
     served = view("s", 1, type=EventType.RECOMMENDATION_SERVED, product=None)
     log.append("lamps", [view("a", 0), served, view("b", 90), view("c", 90, session="x")])
-    table = log.sessionised("lamps")
-    assert table.schema.names == [*EVENT_SCHEMA.names, "session_key"]
-    assert table.column("message_id").to_pylist() == ["a", "s", "b", "c"]
-    assert table.column("session_key").to_pylist() == ["ann#1", "ann#1", "ann#2", "ann/x"]
-    assert log.sessionised("lamps", until_us=T0 + MINUTE_US).num_rows == 1
+    found = log.ask("lamps", {"keys": keys}, {}, ("keys",))["keys"]
+    assert found.column("message_id").to_pylist() == ["a", "b", "c", "s"]
+    assert found.column("session_key").to_pylist() == ["ann#1", "ann#2", "ann/x", "ann#1"]
+    early = log.ask("lamps", {"keys": keys}, {}, ("keys",), until_us=T0 + MINUTE_US)["keys"]
+    assert early.num_rows == 1
 
 
 def test_adopted_lines_are_segments_by_day_each_once(log: EventLog, tmp_path: Path) -> None:

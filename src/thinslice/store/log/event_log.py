@@ -104,17 +104,6 @@ class EventLog:
             )
         )
 
-    def sessionised(
-        self, shop: str, since_us: int | None = None, until_us: int | None = None
-    ) -> pa.Table:
-        """The same table as `events`, with a column `session_key`."""
-        return self._computed(
-            shop,
-            since_us,
-            until_us,
-            lambda events: sessionise(events, self._gap_us).order_by(*ORDER),
-        )
-
     def ask(
         self,
         shop: str,
