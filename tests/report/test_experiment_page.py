@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,28 @@ def test_a_broken_split_shows_no_effect() -> None:
     assert 'class="chart interval' not in html
 
 
+@pytest.mark.parametrize("nth", [0, 2])
+def test_the_headline_is_what_visitors_did_and_money_stands_below(
+    findings: dict[str, Any], nth: int
+) -> None:
+    r = findings["readouts"][nth]
+    assert r["verdict"] == r["judgement"]["verdict"]
+    html = page(r)
+    assert re.match("Conversion is .* with visit", _headline(html))
+    assert "a month, likely" in html
+    assert "a year on average" in html[html.index("If we are wrong") :]
+
+
+def test_money_is_the_headline_where_it_changes_the_verdict(findings: dict[str, Any]) -> None:
+    r = findings["readouts"][1]
+    assert (r["verdict"], r["judgement"]["verdict"]) == ("not proven", "stop")
+    html = page(r)
+    assert re.search("may lose .* a year or earn .*: stop", _headline(html))
+    wrong = html[html.index("If we are wrong") :]
+    assert "If you ship it and it is in truth worse" in wrong
+    assert "If you leave it and it is in truth better" in wrong
+
+
 @pytest.mark.parametrize(
     ("needed", "known_us", "expected"),
     [
@@ -58,3 +83,9 @@ def test_when_it_will_be_known_is_a_sentence(
 ) -> None:
     outlook = {"visitors": 50, "per_day": 10.0, "needed": needed, "known_us": known_us}
     assert expected in known_when({**outlook, "basis": "looks", "worth_finding": 0.1})
+
+
+def _headline(html: str) -> str:
+    found = re.search("<h1>(.*?)</h1>", html)
+    assert found
+    return found.group(1)
