@@ -22,7 +22,7 @@ def test_the_bar_decides_as_the_payoff_does() -> None:
     terms = AskingTerms(wrong_cost=4, look_cost=0.5)
     bar = bars(terms, ("Lamps",), CONFIDENCE, ONE)[0]
     payoff = Payoff(tp=0, fp=-4, fn=-0.5, tn=-0.5)
-    assert decide(CONFIDENCE, payoff).tolist() == (CONFIDENCE > bar).astype(int).tolist()
+    assert decide(CONFIDENCE, payoff).tolist() == (bar < CONFIDENCE).astype(int).tolist()
 
 
 def test_a_look_dearer_than_a_mistake_is_never_taken() -> None:
@@ -40,7 +40,7 @@ def test_a_category_has_the_cost_of_the_nearest_level_above() -> None:
 def test_no_more_is_asked_than_people_can_look_at() -> None:
     terms = AskingTerms(wrong_cost=10, look_cost=0.1, looks_per_day=100, titles_per_day=1000)
     bar = bars(terms, ("Lamps",), CONFIDENCE, ONE)[0]
-    assert np.mean(CONFIDENCE < bar) == pytest.approx(0.1, abs=0.001)
+    assert np.mean(bar > CONFIDENCE) == pytest.approx(0.1, abs=0.001)
 
 
 def test_money_bars_cost_less_than_any_other_bar() -> None:

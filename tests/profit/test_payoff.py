@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.stats
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from thinslice.errors import ColumnError, InputError
 from thinslice.profit import Payoff, Range
+from thinslice.profit.columns import Columns
 from thinslice.profit.expressions import Expression
 from thinslice.profit.priced import Priced
 
@@ -165,3 +167,34 @@ def test_a_payoff_survives_its_plain_form():
         Payoff.from_dict({"tp": {"distribution": "norm", "args": [1, 2, 3, 4]}})
     with pytest.raises(InputError, match="the distributions are"):
         Payoff.from_dict({"tp": {"distribution": "rv_discrete"}})
+
+
+@pytest.mark.parametrize("amount", [1e200, -1e200, 1e16, scipy.stats.norm(1e20, 1)])
+def test_an_amount_that_no_money_is_is_an_error(amount):
+    with pytest.raises(InputError, match=r"1e\+15"):
+        Payoff(tp=amount)
+    if isinstance(amount, float):
+        with pytest.raises(InputError, match=r"1e\+15"):
+            Range(min(amount, 0), 0, max(amount, 0))
+
+
+@pytest.mark.parametrize("text", ["worth", "worth * 10", "worth * 1e300"])
+def test_an_amount_of_a_row_that_no_money_is_is_an_error(text):
+    with pytest.raises(InputError, match="row 1 "):
+        Priced.of(Payoff(tp=text), 2, {"worth": [0.0, 1e200]})
+
+
+def test_a_column_whose_name_is_no_word_is_named():
+    data = {"customer value": [1.0, 2.0]}
+    payoff = Payoff(tp="customer value * 0.3")
+    with pytest.raises(InputError, match="rename the column, such as 'customer_value'"):
+        Priced.of(payoff, 2, data)
+    assert Priced.of(Payoff(tp="customer value"), 2, data).amounts[1][1].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow"])
+def test_two_columns_of_one_name_are_an_error(kind):
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["worth", "worth", "b"])
+    table = pa.table([pa.array([1.0])] * 3, names=["worth", "worth", "b"])
+    with pytest.raises(InputError, match="more than one column called 'worth'; rename"):
+        Columns(frame if kind == "pandas" else table)

@@ -203,3 +203,17 @@ def test_the_first_page_of_the_docs_runs_as_it_stands(tmp_path, monkeypatch):
     exec(code, names)  # noqa: S102 - our own page
     assert set(names["what_to_do"]) <= {"stay", "churn"}
     assert Plan.load("plan.yml") == names["plan"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"discount": 8}, "8 % is written 0.08"),
+        ({"capacity": 0.1}, "constraints: [share_acted <= 0.1]"),
+        ({"must_beat": 1e200}, "must_beat must be at most 1e+15"),
+    ],
+)
+def test_a_share_and_an_amount_that_cannot_be_meant_are_errors(wrong, said):
+    with pytest.raises(InputError) as error:
+        Plan(Payoff(tp=10, fp=-1), **wrong)
+    assert said in str(error.value)

@@ -144,7 +144,7 @@ def simplest(
 
 def _in_words(name: str, rival: Rival) -> str:
     if name == "all" and rival.counts[:, 0].any():
-        return "acting on as many as the capacity allows, at random"
+        return "acting at random within the capacity"
     return SIMPLE.get(name) or f"deciding {name.removeprefix('all ')!r} everywhere"
 
 

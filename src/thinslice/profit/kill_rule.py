@@ -169,7 +169,7 @@ def _held(over: Against, currency: str) -> str:
     if gain.high <= 0:
         return (
             f"Its lists hold {currency} {say(-gain.high)} to {say(-gain.low)} a year less than "
-            f"{other}, {likely}"
+            f"{other}, likely {say(-gain.likely)}"
         )
     return (
         f"Its lists hold between {currency} {say(-gain.low)} a year less and {say(gain.high)} more "
