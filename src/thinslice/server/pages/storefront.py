@@ -10,10 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from thinslice.domain import INCUMBENT, Exposure, Filters, Product, Query, Recommendation
+from thinslice.errors import ThinsliceError
+from thinslice.photo_search import PhotoWish
 from thinslice.ranking.rules import leaf
 from thinslice.server.pages.address import View, photo_address, write_trail
 from thinslice.server.pages.browse import Browser, Category
 from thinslice.server.pages.cards import Card, card, named, stock
+from thinslice.server.pages.photo_form import like
 from thinslice.server.pages.words import count, looked_at, shorten
 
 if TYPE_CHECKING:
@@ -82,6 +85,8 @@ def storefront(engine: Engine, view: View, browser_of: Any) -> dict[str, Any]:
         "lists": [],
         "incumbent": False,
         "offline": None,
+        "alike": (),
+        "by_photo": "",
         "learned": stage.learned,
     }
     if view.search or view.browse:
@@ -206,7 +211,20 @@ class _Stage:
             "lists": lists,
             "incumbent": has_incumbent,
             "offline": offline_warning(self.engine, view.shop),
+            "alike": self.alike(filters),
+            "by_photo": like(view.shop, view.trail[-1]),
         }
+
+    def alike(self, filters: Filters) -> tuple[Card, ...]:
+        """Products that look like the one that is open; none where its photo is not indexed."""
+        photos = self.shelf.photo_search
+        if not photos.is_built():
+            return ()
+        try:
+            found = photos.similar(self.view.trail[-1], PhotoWish(n=N_SHOWN, filters=filters))
+        except ThinsliceError:  # the shop is open whatever becomes of its photos
+            return ()
+        return tuple(self.card(self.product(hit.product.id), hit.why) for hit in found)
 
     def mine(self, exposure: Exposure, everyone: set[str]) -> Shown:
         """This visitor's list; what not everyone sees stands out."""
