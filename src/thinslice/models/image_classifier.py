@@ -238,7 +238,7 @@ def _head(
         out = fold_of[rows] == fold
         if out.all() or len(np.unique(codes[~out])) < 2:
             return None
-        weights, intercepts = _fit(features[rows[~out]], codes[~out], len(known))
+        weights, intercepts = fit_linear(features[rows[~out]], codes[~out], len(known))
         scores[out] = features[rows[out]] @ weights + intercepts
     temperature = best_temperature(scores, codes)
     likely = chances(scores, temperature)
@@ -252,7 +252,7 @@ def _head(
         "calibration_error": calibration_error(confidence, best == codes),
     }
     bar = bar_for_precision(confidence, best == codes, precision)
-    weights, intercepts = _fit(features[rows], codes, len(known))
+    weights, intercepts = fit_linear(features[rows], codes, len(known))
     head = Head(
         attribute,
         tuple(known.tolist()),
@@ -266,7 +266,7 @@ def _head(
     return head, HeldOut(rows, codes, scores)
 
 
-def _fit(
+def fit_linear(
     features: NDArray[np.float32], codes: NDArray[np.integer[Any]], classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (features, classes) and intercepts; a class that is not in `codes` gets none."""

@@ -1,0 +1,296 @@
+"""How well photos are told apart and found again, on real photos.
+
+    python benchmarks/photos.py --data FOLDER [--encoder FOLDER] [--only fashion] [--queries 500]
+
+FOLDER holds one or both of
+
+    catalog_fashion/       the public "Fashion Product Images": products.csv with the columns id,
+                           articleType, baseColour and productDisplayName, and images_60x80.zip
+    images_clothing_224.zip  the CC0 "clothing-dataset": phone photos with 17 or so labels
+
+A fifth of the fashion photos, by the MD5 of their title, is held out; equal titles and byte-equal
+photos stay on one side. The 51 kinds with at least 50 photos are kept. Nothing is chosen on what
+is held out: fusion and temperatures are chosen on an eighth of the others. Of the clothing photos
+the part is held out that the shipped encoder did not learn from either. `--encoder` takes one that
+was fitted to the fashion photos that are not held out; none is the shipped one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import time
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from thinslice.models.calibration import best_temperature, chances
+from thinslice.models.fusion import learn_fusion
+from thinslice.models.image_classifier import fit_linear, joined
+from thinslice.models.image_descriptors import colours, edges
+from thinslice.models.image_distortions import distorted
+from thinslice.models.image_encoder import SHIPPED, ImageEncoder
+from thinslice.models.image_pixels import SOURCE_SIDE, decode, shrunk
+from thinslice.models.title_features import clean
+from thinslice.models.title_training import learn_titles
+from thinslice.photo_learning import WEIGHTS
+
+FEWEST = 50
+GALLERY = 10_000
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photos with what is known of them; `part` is 0 to 4, and 0 is held out."""
+
+    pixels: Any
+    kinds: Any
+    colours: Any
+    titles: Any
+    files: Any
+    part: Any
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of photo sets")
+    parser.add_argument("--encoder", type=Path, default=SHIPPED)
+    parser.add_argument("--only", default="", help="fashion or clothing")
+    parser.add_argument("--queries", type=int, default=500)
+    given = parser.parse_args()
+    if given.data is None or not given.data.is_dir():
+        print(f"not run: --data must be a folder of photo sets, got {given.data}")
+        return
+    encoder = ImageEncoder(given.encoder)
+    print(f"encoder {'shipped' if given.encoder == SHIPPED else given.encoder} {encoder.hash}")
+    fashion, clothing = given.data / "catalog_fashion", given.data / "images_clothing_224.zip"
+    if fashion.is_dir() and given.only in ("", "fashion"):
+        of_fashion(read_fashion(fashion), encoder, given.queries)
+    if clothing.is_file() and given.only in ("", "clothing"):
+        of_clothing(clothing, encoder)
+
+
+def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
+    vectors = encode(encoder, shrunk(photos.pixels))
+    rng = np.random.default_rng(0)
+    often = [k for k, n in Counter(photos.kinds.tolist()).items() if n >= FEWEST]
+    kept = np.isin(photos.kinds, often)
+    learned, test = (
+        np.flatnonzero(kept & (photos.part != 0)),
+        np.flatnonzero(kept & (photos.part == 0)),
+    )
+    print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {len(often)} kinds")
+    found_again(photos, vectors, encoder, test[rng.permutation(len(test))[:queries]], rng)
+    neighbours(photos, vectors, learned, test)
+    recoloured(photos, vectors, learned, test[rng.permutation(len(test))[:queries]], rng)
+    kinds(photos, vectors, learned, test)
+
+
+def kinds(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
+    """Top-1 of the kind: from the photo, from the title, from both."""
+    names = np.unique(photos.kinds[learned])
+    codes = np.searchsorted(names, photos.kinds)
+    aside = np.array([number(t) // 5 % 8 == 0 for t in photos.titles[learned]])
+    fit, tune = learned[~aside], learned[aside]
+    x = joined(vectors)
+    weights, intercepts = fit_linear(x[fit], codes[fit], len(names))
+    scores = x @ weights + intercepts
+    temperature = best_temperature(scores[tune], codes[tune])
+    by_photo = chances(scores, temperature)
+    most = np.bincount(codes[test]).max() / len(test)
+    print(
+        f"  kind, from the photo     {(by_photo[test].argmax(1) == codes[test]).mean():.4f} "
+        f"(the most frequent kind: {most:.4f})"
+    )
+    model, _ = learn_titles(photos.titles[fit].tolist(), photos.kinds[fit].tolist())
+    place = [model.classes.index(n) for n in names]
+    said = model.scores([clean(t) for t in photos.titles])[0][:, place]
+    by_title = chances(said, best_temperature(said[tune], codes[tune]))
+    print(f"  kind, from the title     {(by_title[test].argmax(1) == codes[test]).mean():.4f}")
+    fusion = learn_fusion(by_photo[tune], by_title[tune], codes[tune])
+    both = fusion.chances(by_photo[test], by_title[test])
+    print(
+        f"  kind, from both          {(both.argmax(1) == codes[test]).mean():.4f} "
+        f"(exponents: photo {fusion.photo}, title {fusion.title})"
+    )
+
+
+def neighbours(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
+    """Precision of the kind among the ten nearest of what is not held out."""
+    found = scored(vectors, test, learned)
+    ten = learned[np.argpartition(-found, 10, axis=1)[:, :10]]
+    alike = photos.kinds[ten] == photos.kinds[test][:, None]
+    print(f"  precision@10 of the kind {alike.mean():.4f}")
+
+
+def found_again(photos: Photos, vectors: Any, encoder: ImageEncoder, asked: Any, rng: Any) -> None:
+    """The exact item from a distorted photo; byte-equal photos count as the same item."""
+    others = rng.permutation(np.setdiff1d(np.arange(len(photos.files)), asked))
+    gallery = np.concatenate([asked, others[: GALLERY - len(asked)]])
+    seen = np.stack([distorted(photos.pixels[i], int(i)) for i in asked])
+    query = encode(encoder, shrunk(seen))
+    ways = {
+        "as searched": WEIGHTS,
+        "identity": {"identity": 1.0},
+        "style": {"style": 1.0},
+    }
+    for name, weights in ways.items():
+        found = sum(w * (query[p] @ vectors[p][gallery].T) for p, w in weights.items())
+        report(f"exact item, {name}", found, photos.files[gallery], photos.files[asked])
+    hashes, asked_hashes = dhash(photos.pixels[gallery]), dhash(seen)
+    found = np.stack([-(hashes != one).sum(axis=1) for one in asked_hashes]).astype(float)
+    report("exact item, dHash-256", found, photos.files[gallery], photos.files[asked])
+
+
+def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any) -> None:
+    """ "Like this but red": colours by a head that learned from other photos than it judges."""
+    half = rng.random(len(learned)) < 0.5
+    teach, gallery = learned[half], learned[~half]
+    names = [c for c, n in Counter(photos.colours[teach].tolist()).most_common(10) if c]
+    known = teach[
+        np.isin(
+            photos.colours[teach],
+            [c for c, n in Counter(photos.colours[teach].tolist()).items() if n >= FEWEST and c],
+        )
+    ]
+    labels = np.unique(photos.colours[known])
+    x = joined(vectors)
+    weights, intercepts = fit_linear(
+        x[known], np.searchsorted(labels, photos.colours[known]), len(labels)
+    )
+    seen = labels[(x[gallery] @ weights + intercepts).argmax(axis=1)]
+    for name, colour_of in (("by photo", seen), ("as listed", photos.colours[gallery])):
+        found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
+        as_asked, of_kind = [], []
+        draw = np.random.default_rng(3)
+        for row, i in enumerate(asked):
+            wanted = draw.choice([c for c in names if c != photos.colours[i]])
+            scores = np.where(colour_of == wanted, found[row], -9)
+            ten = gallery[np.argpartition(-scores, 10)[:10]]
+            as_asked.append((photos.colours[ten] == wanted).mean())
+            of_kind.append((photos.kinds[ten] == photos.kinds[i]).mean())
+        print(
+            f"  another colour, {name:9} {np.mean(as_asked):.3f} in the colour, "
+            f"{np.mean(of_kind):.3f} of the kind"
+        )
+
+
+def of_clothing(path: Path, encoder: ImageEncoder) -> None:
+    """Top-1 of the label of phone photos, beside gradients and colours without learning."""
+    pixels, names, held = read_clothing(path)
+    often = [k for k, n in Counter(names[~held].tolist()).items() if n >= 8]
+    kept = np.isin(names, often)
+    labels = np.unique(names[kept])
+    fit, test = np.flatnonzero(kept & ~held), np.flatnonzero(kept & held)
+    codes = np.searchsorted(labels, names)
+    most = np.bincount(codes[test]).max() / len(test)
+    print(
+        f"clothing: {len(fit):,} learned, {len(test):,} held out, {len(labels)} labels; the most "
+        f"frequent is {most:.4f}"
+    )
+    small = shrunk(pixels)
+    ways = {
+        "the encoder": joined(encode(encoder, small)),
+        "HOG and colour": np.concatenate([edges(small), colours(small)], axis=1),
+    }
+    for name, x in ways.items():
+        weights, intercepts = fit_linear(x[fit], codes[fit], len(labels))
+        right = (x[test] @ weights + intercepts).argmax(axis=1) == codes[test]
+        print(f"  label, from {name:15} {right.mean():.4f}")
+
+
+def read_fashion(folder: Path) -> Photos:
+    rows = list(csv.DictReader((folder / "products.csv").open(encoding="utf-8")))
+    pixels, files, kept = [], [], []
+    with zipfile.ZipFile(folder / "images_60x80.zip") as archive:
+        names = set(archive.namelist())
+        for row in rows:
+            if f"{row['id']}.jpg" in names:
+                data = archive.read(f"{row['id']}.jpg")
+                pixels.append(decode(data, SOURCE_SIDE))
+                files.append(hashlib.md5(data, usedforsecurity=False).hexdigest())
+                kept.append(row)
+    part = [number(row["productDisplayName"]) % 5 for row in kept]
+    first: dict[str, int] = {}
+    part = [first.setdefault(file, one) for file, one in zip(files, part, strict=True)]
+
+    def column(name: str) -> Any:
+        return np.array([row[name] for row in kept])
+
+    return Photos(
+        np.stack(pixels),
+        column("articleType"),
+        column("baseColour"),
+        column("productDisplayName"),
+        np.array(files),
+        np.array(part),
+    )
+
+
+def read_clothing(path: Path) -> tuple[Any, Any, Any]:
+    """The same part is held out as in training/default_encoder.py."""
+    with zipfile.ZipFile(path) as archive:
+
+        def table(name: str) -> list[dict[str, str]]:
+            with archive.open(name) as file:
+                return list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
+
+        parts = {row["image"]: row["split"] for row in table("split_small.csv")}
+        there = set(archive.namelist())
+        rows = [r for r in table("images.csv") if f"images/{r['image']}.jpg" in there]
+        pixels = [decode(archive.read(f"images/{r['image']}.jpg"), SOURCE_SIDE) for r in rows]
+    held = [
+        parts.get(r["image"]) == "test" or (r["image"] not in parts and number(r["image"]) % 7 == 0)
+        for r in rows
+    ]
+    return np.stack(pixels), np.array([r["label"] for r in rows]), np.array(held)
+
+
+def encode(encoder: ImageEncoder, pixels: Any) -> dict[str, Any]:
+    started = time.process_time()
+    parts = [encoder.encode_images(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]
+    took = (time.process_time() - started) / max(1, len(pixels)) * 1e3
+    if len(pixels) > 4000:
+        print(f"  encoded {len(pixels):,} photos, {took:.2f} ms of CPU each")
+    return {part: np.concatenate([one[part] for one in parts]) for part in parts[0]}
+
+
+def scored(vectors: Any, asked: Any, gallery: Any, weights: Any = None) -> Any:
+    total = np.zeros((len(asked), len(gallery)), np.float32)
+    for part, weight in (weights or WEIGHTS).items():
+        if weight:
+            total += weight * (vectors[part][asked] @ vectors[part][gallery].T)
+    return total
+
+
+def report(name: str, found: Any, files: Any, own: Any) -> None:
+    """R@1 and R@10; one that is as near as the own item counts as nearer by half."""
+    rank = []
+    for scores, file in zip(found, own, strict=True):
+        mine = scores[files == file].max()
+        others = scores[files != file]
+        rank.append((others > mine).sum() + (others == mine).sum() / 2)
+    ranks = np.array(rank)
+    print(f"  {name:24} R@1 {(ranks < 1).mean():.3f}  R@10 {(ranks < 10).mean():.3f}")
+
+
+def dhash(pixels: Any) -> Any:
+    """256 bits: whether each of 16 x 16 cells is brighter than its left neighbour."""
+    small = [Image.fromarray(one).convert("L").resize((17, 16)) for one in pixels]
+    rows = np.stack([np.asarray(one, np.int16) for one in small])
+    return (rows[:, :, 1:] > rows[:, :, :-1]).reshape(len(rows), -1)
+
+
+def number(text: str) -> int:
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), 16)
+
+
+if __name__ == "__main__":
+    main()
