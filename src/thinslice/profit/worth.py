@@ -9,16 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from thinslice.domain import Verdict, two_significant
+from thinslice.profit.gain import DRAWS, MONTHS, Effect, Gain, gain_per_year, more_visitors
 from thinslice.profit.judgement import Judgement
-from thinslice.profit.money import (
-    DRAWS,
-    MONTHS,
-    Effect,
-    Gain,
-    gain_per_year,
-    more_visitors,
-    say,
-)
+from thinslice.profit.money import say
 from thinslice.profit.offline import judge_offline
 from thinslice.profit.plan import Plan
 

@@ -57,13 +57,16 @@ def baseline_name(name: str) -> str:
     return BASELINES.get(name, name)
 
 
-def simpler(found: Found) -> list[str]:
-    """What needs no model and is not clearly beaten by one that is said to pay."""
-    if not found["verdict"].startswith(("ship", "small win")):
-        return []
-    rivals = found["baselines"].items()
-    simple = [(name, b) for name, b in rivals if name in ("nothing", "all")]
-    return [name for name, b in simple if name != found["baseline"] and b["gain"]["low"] <= 0]
+def toughest(found: Found) -> dict[str, Any]:
+    """What the verdict rests on: the plan's baseline, or what needs no model and earns more.
+
+    Its name in `words`, with the model's `gain` over it and the chance `p_beats` of one.
+    """
+    simplest = found.get("simplest")
+    if simplest:
+        return dict(simplest)
+    words = lower_baseline(found["baseline"])
+    return {"words": words, "gain": found["gain"], "p_beats": found["p_beats"]}
 
 
 def lower_baseline(name: str) -> str:
@@ -215,7 +218,7 @@ FUNCTIONS = {
     "outcomes": outcomes,
     "payoff_name": payoff_name,
     "positive_name": positive_name,
-    "simpler": simpler,
     "tornado_shape": tornado_shape,
+    "toughest": toughest,
 }
 """Every function of this file by the name that templates use."""

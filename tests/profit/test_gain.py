@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thinslice.profit import Range
-from thinslice.profit.money import Effect, gain_per_year, more_visitors
+from thinslice.profit.gain import Effect, gain_per_year, more_visitors
 
 
 def test_money_by_hand():
