@@ -33,6 +33,7 @@ from thinslice.config import Settings
 from thinslice.demo.catalogue import CURRENCY
 from thinslice.demo.experiments import RENAMED, TRIALS, Trial, true_effect
 from thinslice.demo.messages import Message, messages_of
+from thinslice.demo.mishaps import with_mishaps
 from thinslice.demo.shoppers import LIST_LENGTH, Page, Shown, Visit
 from thinslice.demo.world import World, make_world
 from thinslice.domain import (
@@ -166,7 +167,7 @@ class Shop:
             return Shown([r.product for r in recommendations], exposure.id)
 
         acts = self.world.shoppers.live(visit, show)
-        yield from _events(messages_of(visit, acts, self.world.catalogue))
+        yield from _events(with_mishaps(messages_of(visit, acts, self.world.catalogue)))
         yield from (exposure.to_event() for exposure in exposures)
 
     def make_list(self, policy: str, items: tuple[str, ...]) -> Sequence[str]:

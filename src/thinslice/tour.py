@@ -52,6 +52,8 @@ TRUTH_SESSIONS = 3_000
 NOTICE_SECONDS = 1.2
 """A worker looks once a second which experiments run."""
 
+SHOP = Shop(*(SHOP_ID, SHOP_NAME, CURRENCY, "UTC"), generated=True, vat_rate=0.19, margin_share=0.4)
+
 PLAN = Plan(
     question="Do recommendations from the running visit sell more than what we show today?",
     kpi="conversion",
@@ -118,7 +120,7 @@ class Tour:
     def open_shop(self) -> None:
         """A shop with products, photos and four weeks of visits."""
         world, engine = self.world, self.engine
-        engine.control.add_shop(Shop(SHOP_ID, SHOP_NAME, CURRENCY, "UTC", generated=True))
+        engine.control.add_shop(SHOP)
         self.key = engine.control.create_key(SHOP_ID, "secret")
         with engine.directory.scratch() as folder:
             for product_id, picture in draw_pictures(world.catalogue):

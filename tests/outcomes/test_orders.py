@@ -131,7 +131,7 @@ def test_a_refund_in_another_currency_takes_nothing_and_is_reported(shown):
     order(shown)
     refund(shown, total=600, currency="USD")
     assert counted(shown, "orders", "revenue") == (1, 1600)
-    assert left_out(shown) == {"refund_lines_in_another_currency": 1}
+    assert left_out(shown) == {"refund_lines_in_another_currency": 1, "orders_with_a_refund": 1}
 
 
 def test_orders_that_come_back_after_the_end_are_taken_back_and_new_ones_do_not_count(log):
@@ -267,3 +267,14 @@ def test_the_orders_without_known_costs_are_counted(shown):
     order(shown)
     order(shown, order_id="18", lines=[("lamp", 1, 1000)])
     assert found(shown, products=ProductFacts(costs={"lamp": 600})).uncosted == 1
+
+
+def test_orders_that_came_back_are_counted_and_what_comes_back_is_no_visit(shown):
+    order(shown)
+    order(shown, at=25, order_id="18")
+    refund(shown, visitor="anna", at=9 * DAY, session="anna/2", total=5)
+    refund(
+        shown, visitor="anna", at=9 * DAY, session="anna/2", kind="Order Cancelled", order_id="18"
+    )
+    assert counted(shown, "sessions", "orders") == (1, 1)
+    assert left_out(shown) == {"orders_cancelled": 1, "orders_with_a_refund": 1}

@@ -187,13 +187,20 @@ def _product(
 ) -> Product:
     price = kind.usual_price * _BAND_FACTOR[trait.band] * rng.uniform(0.9, 1.1)
     gone = rng.random() < _OUT_OF_STOCK_SHARE
+    price_minor = round(price) * 100 - 10
     return Product(
         id=f"G{number + 1001}",
         title=f"{name} {style.capitalize()} {kind.noun} in {trait.colour.title()}",
         category=kind.category,
         brand=str(rng.choice(_BRANDS[style])),
         colour=trait.colour,
-        price_minor=round(price) * 100 - 10,
+        price_minor=price_minor,
         stock=0 if gone else int(rng.integers(3, 60)),
         has_photo=True,
+        cost_minor=_cost(number, price_minor),
     )
+
+
+def _cost(number: int, price_minor: int) -> int | None:
+    """From 38 to 56 % of the price with tax; of every 25th product it is not known."""
+    return None if number % 25 == 24 else round(price_minor * (0.38 + 0.02 * (number * 7 % 10)))

@@ -9,6 +9,7 @@ from functools import partial
 
 from thinslice.demo.client import ShopClient
 from thinslice.demo.messages import Message, iso, messages_of
+from thinslice.demo.mishaps import with_mishaps
 from thinslice.demo.shoppers import (
     LIST_LENGTH,
     Page,
@@ -116,7 +117,7 @@ def run_trial(
         with open_client() as client:
             for visit in share:
                 acts = shoppers.live(visit, partial(_ask, client, visit, trial.placement))
-                waiting.extend(messages_of(visit, acts, shoppers.tastes.catalogue))
+                waiting.extend(with_mishaps(messages_of(visit, acts, shoppers.tastes.catalogue)))
                 if len(waiting) >= batch or visit is share[-1]:
                     client.send(waiting)
                     sent, waiting = sent + len(waiting), []

@@ -207,6 +207,12 @@ class _Tallies:
         ).select("order_id")
         ids = ids.anti_join(table("shared_ids"), "order_id")
         lost = back.select("order_id", "message_id").anti_join(ids, "order_id")
+        actions = table("actions")
+        ours = actions.filter(
+            actions.type == EventType.ORDER_COMPLETED, actions.time_us >= actions.exposed_us
+        )
+        ours = ours.anti_join(table("shared_ids"), "order_id")
+        taken = back.semi_join(ours, "order_id")
         parts = (
             period.aggregate(last_us=period.time_us.max()),
             shown.aggregate(
@@ -216,6 +222,10 @@ class _Tallies:
             money.aggregate(order_lines_in_another_currency=self._foreign(money)),
             back.aggregate(refund_lines_in_another_currency=self._foreign(back)),
             lost.aggregate(refunds_of_unknown_orders=lost.message_id.nunique()),
+            taken.aggregate(
+                orders_cancelled=_orders_with(taken, EventType.ORDER_CANCELLED),
+                orders_with_a_refund=_orders_with(taken, EventType.ORDER_REFUNDED),
+            ),
             shared.aggregate(orders_whose_id_is_shared=shared.message_id.nunique()),
             ahead.aggregate(events_from_the_future=ahead.message_id.nunique()),
         )
@@ -224,6 +234,10 @@ class _Tallies:
     def _foreign(self, lines: ir.Table) -> ir.Column:
         wrong = lines.currency.notnull() & (lines.currency != self.currency)
         return wrong.ifelse(1, 0).sum()
+
+
+def _orders_with(lines: ir.Table, type_: EventType) -> ir.Column:
+    return (lines.type == type_).ifelse(lines.order_id, None).nunique()
 
 
 def _reasons(events: ir.Table, keyed: Keyed) -> ir.Table:

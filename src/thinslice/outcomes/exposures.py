@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from thinslice.domain import DAY_US, EventType
 from thinslice.outcomes.ask import Keyed, asked, table
+from thinslice.outcomes.orders import BACK
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -80,12 +81,13 @@ def who(events: ir.Table, keyed: Keyed) -> ir.Table:
 def actions(events: ir.Table, keyed: Keyed) -> ir.Table:
     """What exposed visitors did themselves, with session_key and exposed_us.
 
-    It begins a day before the experiment, so that sessions which were running then are whole.
+    It begins a day before the experiment, so that sessions which were running then are whole. What
+    is sent under a visitor's id when goods come back is no visit.
     """
     during = in_period(events).filter(events.time_us >= asked("started_us") - DAY_US)
     own = during.inner_join(table("who").select("visitor", "exposed_us"), "visitor")
     sessionised = keyed(own.drop("properties", "experiment", "variant"))
-    done = sessionised.filter(sessionised.type.notin(list(SHOWN)))
+    done = sessionised.filter(sessionised.type.notin([*SHOWN, *BACK]))
     return done.select(*table("actions").columns)
 
 
