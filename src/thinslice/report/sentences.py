@@ -46,10 +46,10 @@ _LEFT_OUT = {
     "lists_outside_the_traffic": "lists for visitors who take no part",
     "lists_that_a_variant_could_not_fill": "lists for which one of the groups had nothing to show",
     "exposures_without_visitor": "lists shown to visitors without an id",
-    "orders_cancelled": "orders that were cancelled: they are none",
-    "orders_with_a_refund": "orders of which something was given back, and taken off",
-    "orders_whose_id_is_shared": "orders under an id that tells none from another, such as "
-    "“undefined” or one that many visitors sent: each was counted by its message instead",
+    "orders_cancelled": "orders that were cancelled and do not count",
+    "orders_with_a_refund": "orders of which something was given back, which was taken off",
+    "orders_whose_id_is_shared": "orders told by their message, since their id says nothing (such "
+    "as “undefined”, or one that many visitors sent)",
     "events_from_the_future": "events that claim to be from the future",
     "exposures_of_unknown_variant": "lists of a group that the experiment does not have",
 }
