@@ -207,3 +207,18 @@ def test_it_is_plain_json_and_the_plan_survives_its_file():
 def test_a_misuse_is_an_error_that_says_what_to_do(call, says):
     with pytest.raises((InputError, NotEnoughDataError), match=says):
         call()
+
+
+def test_lists_are_held_against_the_most_popular_items_as_well():
+    happened = {"click": [["a"], ["a", "b"], ["c"]] * 100}
+    payoff = Payoff.ranking(click=1.0)
+    nobody_wants = [["d"]] * 300
+    for mine in (["c"], ["a"]):
+        plan = Plan(payoff, baseline=nobody_wants, capacity=1)
+        found = evaluate(happened, [mine] * 300, plan)
+        assert found.gain.low > 0
+        assert found.simplest[0] == "the most popular items"
+        assert found.verdict is Verdict.NOT_WORTH_TESTING
+        assert "no more than the most popular items" in found.reason
+    best = evaluate(happened, [["a"], ["b"], ["c"]] * 100, Plan(payoff, baseline=nobody_wants))
+    assert best.verdict is Verdict.WORTH_TESTING

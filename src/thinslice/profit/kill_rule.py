@@ -139,7 +139,7 @@ def _worth_testing(verdict: Verdict, reason: str, over: Against) -> tuple[Verdic
     if verdict is Verdict.SMALL_WIN:
         reason = "Even if the lists had caused all they hold, it is likely less than the plan asks."
     if verdict is Verdict.STOP:
-        reason = f"Its lists likely hold less than {other}, or than they cost."
+        reason = f"Its lists likely hold no more than {other}, or less than they cost."
     return Verdict.NOT_WORTH_TESTING, reason
 
 

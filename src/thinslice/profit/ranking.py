@@ -53,7 +53,7 @@ class Listed:
 
     @property
     def can_lose(self) -> bool:
-        return True  # a list that nobody looks at costs nothing, and none is expected to
+        return True  # showing a list need not cost anything, so no sign is missed
 
     @property
     def uncertain(self) -> list[tuple[int, int, Cell]]:
