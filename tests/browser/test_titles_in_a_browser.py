@@ -105,13 +105,13 @@ def test_titles_are_decided_by_keyboard_and_undone(open_page: Callable[..., Any]
     page.keyboard.press("u")
     page.wait_for_selector("#turn >> text=Taken back")
     page.keyboard.press("n")
-    page.wait_for_selector("#turn >> text=No category fits")
+    page.wait_for_selector(".notice >> text=No category fits")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "another"
     page.keyboard.type("Home > Mugs")
     page.keyboard.press("Enter")
     page.wait_for_selector("#turn >> text=Filed under Home > Mugs")
-    page.wait_for_selector("#status >> text=People decided")
+    page.wait_for_selector("#status >> text=are learned")
 
 
 @pytest.mark.parametrize("path", ["", "/review?list=waiting", "/bar"])

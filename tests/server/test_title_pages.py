@@ -110,7 +110,7 @@ def rows_of(answer: Any, delimiter: str = ",") -> list[list[str]]:
 def test_the_page_opens_with_an_example_of_the_shops_own(shop: Any) -> None:
     page = get(shop, "/shop/title").body.decode()
     assert "An example of your own catalogue" in page
-    assert "What spoke for it" in page
+    assert "What spoke for" in page
 
 
 def test_a_typed_title_is_answered_as_a_page_and_as_a_part(shop: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_typed_title_is_answered_as_a_page_and_as_a_part(shop: Any) -> None:
 def test_an_unknown_kind_of_product_is_for_a_person(shop: Any) -> None:
     part = post(shop, "/shop/title", {"title": "zork blip quux"}, accept="application/json")
     assert "Ask a person" in part.json()["answer"]
-    assert "unknown kind" in part.json()["answer"]
+    assert "An unknown kind" in part.json()["answer"]
 
 
 @pytest.mark.parametrize("title", HOSTILE)
@@ -205,7 +205,7 @@ def test_a_table_that_cannot_be_read_is_told_why(
     assert answer.status == 422
     assert words in answer.body.decode()
     streamed = send_table(shop, data, accept="application/x-ndjson", **fields)
-    assert streamed.status == 422
+    assert streamed.status == 200
     assert streamed.json()["wrong"]
 
 
@@ -372,14 +372,16 @@ def workbook(rows: list[list[object]]) -> bytes:
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
+    relations = (
+        f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}'
+    )
     files = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "_rels/.rels": f'{relations}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{space}" xmlns:r="{office}"><sheets>'
         '<sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/_rels/workbook.xml.rels": f'{relations}/worksheet" Target="worksheets/sheet1.xml"/>'
+        "</Relationships>",
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{space}"><sheetData>{sheet}'
         "</sheetData></worksheet>",
     }

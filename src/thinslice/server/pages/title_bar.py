@@ -97,13 +97,21 @@ class TitleBarPage:
 
 
 def headline(found: Mapping[str, Any], *, tried: bool) -> str:
-    """What the bar gives, in a sentence."""
-    verb = "would need" if tried else "need"
-    if not found["accepted"]:
-        return f"Every title {verb}s a person." if not tried else "Every title would need a person."
-    share, right = percent(found["accepted"]), percent(found["precision"])
+    """What the bar gives, in a sentence.
+
+    >>> headline({"accepted": 0.0}, tried=True)
+    'Every title would need a person.'
+    """
+    accepted = found["accepted"]
+    if not accepted:
+        return "Every title would need a person." if tried else "Every title needs a person."
     ends = f"{percent(found['precision_low'])} to {percent(found['precision_high'])}"
-    return f"{share} of the titles {verb} no person; {right} of those are right ({ends})."
+    right = f"{percent(found['precision'])} of those are right ({ends})"
+    if accepted == 1:
+        return f"No title {'would need' if tried else 'needs'} a person; {right}."
+    return (
+        f"{percent(accepted)} of the titles {'would need' if tried else 'need'} no person; {right}."
+    )
 
 
 def shape_of(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,13 +169,13 @@ def _turn(titles: Titles, row: tuple[str, str, str, int]) -> Turn:
         options[filed] = None
     for category, chance in found.alternatives:
         options.setdefault(category, chance)
-    why = found.why
-    if filed and (chance := next(iter(options.values()))) is not None:
-        why = f"models that had not seen it read it as another category, {sure_words(chance)} right"
+    why, first = found.why, next(iter(options.values()))
+    if filed and first is not None:
+        why = f"models that had not seen it read it as another category, {sure_words(first)} right"
     return Turn(
         title,
         list(options.items())[:3],
-        why[:1].upper() + why[1:],
+        why,
         word_strengths(found),
         product,
         filed,

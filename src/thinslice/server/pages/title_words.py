@@ -45,6 +45,8 @@ def shown(titles: Titles, title: str, filed: str = "") -> dict[str, Any]:
     """The answer to a title as the page shows it; `filed` is where the catalogue has it."""
     title = title[:LONGEST]
     (found,) = titles.classify([title])
+    words = word_strengths(found)
+    strong = {w["word"] for w in words if w["strength"] > 0}
     return {
         "title": title,
         "filed": filed,
@@ -54,11 +56,11 @@ def shown(titles: Titles, title: str, filed: str = "") -> dict[str, Any]:
         "sure": sure_words(found.confidence),
         "verdict": found.verdict,
         "needs_person": found.needs_person,
-        "why": found.why[:1].upper() + found.why[1:],
+        "bar": found.bar,
         "alternatives": found.alternatives,
         "likeliest": found.likeliest,
-        "words": word_strengths(found),
-        "spoke": found.spoke_for(),
+        "words": words,
+        "spoke": [w for w in found.spoke_for() if w in strong],
     }
 
 

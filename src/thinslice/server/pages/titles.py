@@ -95,7 +95,7 @@ class TitlePage:
 
     async def _refused(self, request: Request, why: str, typed: str, streamed: bool) -> Response:
         if streamed:
-            return answer({"wrong": why}, 422)
+            return Response(_encode({"wrong": why}) + b"\n", media_type="application/x-ndjson")
         page = await self._page(request, None, wrong=why, typed=typed)
         page.status_code = 422
         return page

@@ -111,7 +111,6 @@ async function sendTable() {
       headers: { Accept: "application/x-ndjson" },
     });
     if (answer.ok) await follow(answer.body.getReader(), said, bar);
-    else if (answer.status === 422) fail((await answer.json()).wrong);
     else if (answer.status === 503) fail("Too many people are here at this moment; try again in a few seconds.");
     else fail(reason(answer));
   } catch {

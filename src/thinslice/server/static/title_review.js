@@ -4,7 +4,8 @@
 
 const turn = document.getElementById("turn");
 const learned = document.getElementById("status");
-const SOON_MS = 3000;
+const SOON_MS = 2000;
+const LOOKS = 15;
 let busy = false;
 let timer = 0;
 
@@ -50,7 +51,7 @@ async function change(address, how) {
     if (!answer.ok) throw new Error(answer.status);
     show(await answer.json());
     clearTimeout(timer);
-    timer = setTimeout(look, SOON_MS);
+    timer = setTimeout(look, SOON_MS, LOOKS);
   } catch {
     const note = document.createElement("p");
     note.className = "notice warn";
@@ -70,11 +71,13 @@ function show(parts) {
 }
 
 // What was decided is learned in the background; the page says so once it is.
-async function look() {
+async function look(more) {
+  if (!learned.querySelector("form") || more === 0) return;
   try {
     const answer = await fetch(location.pathname, { headers: { Accept: "application/json" } });
-    if (answer.ok) learned.innerHTML = (await answer.json()).status;
+    if (answer.ok && !busy) learned.innerHTML = (await answer.json()).status;
   } catch {
-    // the next decision tells
+    // the next look, or the next decision, tells
   }
+  timer = setTimeout(look, SOON_MS, more - 1);
 }
