@@ -2,9 +2,9 @@
 
     python benchmarks/photo_speed.py [--rows 100000 1000000] [--queries 50]
 
-Vectors are made here, 500 around each of many centres, one part of 192 dimensions; the peers see the same.
-Times are of one thread, the median and the 95th percentile of the queries; recall is the share of
-the exact ten nearest that are found. A peer that is not installed is not run.
+Vectors are made here, 500 around each of many centres, one part of 192 dimensions; the peers see
+the same. Times are of one thread, the median and the 95th percentile of the queries; recall is the
+share of the exact ten nearest that are found. A peer that is not installed is not run.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ import argparse
 import csv
 import hashlib
 import io
+import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from thinslice.index.vector_index import VectorIndex
 from thinslice.models.calibration import best_temperature, chances
 from thinslice.models.fusion import learn_fusion
 from thinslice.models.image_classifier import fit_linear, joined
@@ -40,7 +42,7 @@ from thinslice.models.image_encoder import SHIPPED, ImageEncoder
 from thinslice.models.image_pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.title_features import clean
 from thinslice.models.title_training import learn_titles
-from thinslice.photo_learning import WEIGHTS
+from thinslice.photo_learning import BITS, WEIGHTS
 
 FEWEST = 50
 GALLERY = 10_000
@@ -88,6 +90,7 @@ def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
     )
     print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {len(often)} kinds")
     found_again(photos, vectors, encoder, test[rng.permutation(len(test))[:queries]], rng)
+    sketched(vectors, encoder, test[rng.permutation(len(test))[:queries]])
     neighbours(photos, vectors, learned, test)
     recoloured(photos, vectors, learned, test[rng.permutation(len(test))[:queries]], rng)
     kinds(photos, vectors, learned, test)
@@ -120,6 +123,22 @@ def kinds(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
         f"  kind, from both          {(both.argmax(1) == codes[test]).mean():.4f} "
         f"(exponents: photo {fusion.photo}, title {fusion.title})"
     )
+
+
+def sketched(vectors: Any, encoder: ImageEncoder, asked: Any) -> None:
+    """How many of the exact ten nearest the sketch finds, over all and over a tenth of the rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = VectorIndex.create(Path(folder) / "i", encoder=encoder.hash, bits=BITS)
+        index.add([str(i) for i in range(len(vectors["style"]))], vectors)
+        tenth = np.random.default_rng(4).random(len(vectors["style"])) < 0.1
+        for name, allowed in (("all", None), ("a tenth", tenth)):
+            shares = []
+            for i in asked[:200]:
+                query = {part: rows[i] for part, rows in vectors.items()}
+                right = index.exact(query, 10, weights=WEIGHTS, allowed=allowed)
+                near = index.search(query, 10, weights=WEIGHTS, allowed=allowed)
+                shares.append(len({n.product for n in right} & {n.product for n in near}) / 10)
+            print(f"  sketch of {name:8} recall@10 {np.mean(shares):.4f}")
 
 
 def neighbours(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:

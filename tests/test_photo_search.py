@@ -215,6 +215,24 @@ def test_every_photo_of_a_folder_is_tagged_and_a_run_that_was_stopped_goes_on(
     assert np.mean(right) > 0.9
 
 
+def test_a_photo_saved_again_is_a_duplicate_and_another_pattern_is_none(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path, per_cell=6, seed=1)
+    copies = {}
+    for n, product in enumerate(list(drawn.products)[::10]):
+        picture = Image.open(io.BytesIO(drawn.pictures[product])).resize((150 + 5 * n,) * 2)
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=60)
+        copies[f"copy {n}"] = product
+        drawn.store.put(f"copy {n}", out.getvalue())
+    drawn.catalog.upsert(Product(copy, copy) for copy in copies)
+    drawn.catalog.mark_photos(copies)
+    drawn.search.build()
+    found = {frozenset((a.id, b.id)) for a, b, _ in drawn.search.near_duplicates()}
+    right = {frozenset(pair) for pair in copies.items()}
+    assert len(found & right) >= 0.96 * len(right)
+    assert len(found - right) <= 0.04 * len(right)
+
+
 def test_two_services_over_one_folder_see_the_same(tmp_path: Path, shop: Drawn) -> None:
     other = PhotoSearch(shop.search.folder, shop.catalog, shop.store, Results(tmp_path / "results"))
     product = next(iter(shop.products))

@@ -28,6 +28,7 @@ from thinslice.index.near_duplicates import near_duplicates
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.image_classifier import ImageClassifier, PhotoTag
 from thinslice.models.image_encoder import SHIPPED, ImageEncoder
+from thinslice.models.image_pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
 from thinslice.photo_filters import Masks
 from thinslice.photo_learning import (
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
 EVERYTHING = Filters(in_stock=False)
-DUPLICATE = 0.97
-"""Score from which two photos are all but the same."""
+DUPLICATE = 0.96
+"""Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
 
 _LOOK_AGAIN_S = 0.2
 
@@ -303,11 +304,17 @@ class PhotoSearch:
     # what a person should know
 
     def near_duplicates(self, n: int = 200) -> list[tuple[Product, Product, float]]:
-        """Pairs of products whose photos are all but the same, the nearest first."""
+        """Pairs of products with one photo, saved again or resized, the nearest first."""
         products = {i: p for i, p in self._catalog.all().items() if not p.hidden}
         index = self.served().index.as_it_is()
-        pairs = near_duplicates(index, DUPLICATE, weights=WEIGHTS, among=products)
-        return [(products[a], products[b], score) for a, b, score in pairs[:n]]
+        album, found = self._album(), []
+        for a, b, score in near_duplicates(index, DUPLICATE, weights=WEIGHTS, among=products):
+            first, second = (album.pixels(product, SIDE) for product in (a, b))
+            if first is not None and second is not None and is_same_picture(first, second):
+                found.append((products[a], products[b], score))
+            if len(found) == n:
+                break
+        return found
 
     def disagreements(self, n: int = 100) -> list[dict[str, Any]]:
         """Products whose photo looks like another category than the listed one, surest first.

@@ -25,6 +25,9 @@ SIDE = 64
 SOURCE_SIDE = 96
 """Photos to learn from are kept a little larger, so that a distorted view is still sharp."""
 
+SAVED_AGAIN = 14.0
+"""Mean difference of a block, of 255: 99 of 100 photos that were saved again stay below 13."""
+
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -111,6 +114,17 @@ def letterboxed(photo: PillowImage.Image, side: int = SIDE) -> NDArray[np.uint8]
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = small
     return square
+
+
+def is_same_picture(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two photos (side, side, 3) are one that was only saved again or resized.
+
+    No block of 8 x 8 pixels may differ by more than SAVED_AGAIN on average: what a pattern or a
+    printed word changes is more, what JPEG and resizing change is less.
+    """
+    difference = np.abs(one.astype(np.int16) - other).mean(axis=2)
+    blocks = len(one) // 8
+    return bool(difference.reshape(blocks, 8, blocks, 8).mean(axis=(1, 3)).max() <= SAVED_AGAIN)
 
 
 def shrunk(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
