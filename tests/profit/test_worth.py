@@ -292,3 +292,12 @@ def test_importing_the_library_loads_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_likely_loss_stops_no_experiment_that_still_runs_and_proves_nothing():
+    runs = {"days": 2.0, "running": True}
+    early = readout(-0.001, 0.01, "not proven", period=runs)
+    assert judge_experiment(early, PLAN).verdict is Verdict.NOT_PROVEN
+    assert judge_experiment({**early, "period": {"days": 14.0}}, PLAN).verdict is Verdict.STOP
+    hopeless = readout(-0.01, 0.001, "not proven", period=runs)
+    assert judge_experiment(hopeless, PLAN).verdict is Verdict.STOP

@@ -105,7 +105,8 @@ def _kill_rule(
     because = str(readout["reason"])
     if verdict is Verdict.STOP:
         return Verdict.STOP, [because, "That stands, whatever the money says."]
-    if gain.likely < 0:
+    undecided = verdict is Verdict.NOT_PROVEN and readout["period"].get("running", False)
+    if gain.high <= 0 or (gain.likely < 0 and not undecided):
         again = _look_again(readout, plan, sessions)
         return Verdict.STOP, [
             f"More likely than not it costs more than it brings. {again}".strip(),
