@@ -105,7 +105,9 @@ def test_a_model_that_acting_on_everyone_matches_is_held_against_that() -> None:
     r = evaluation(Plan(Payoff(tp=20, fp=-1), threshold=0.0))
     assert toughest(r.to_dict())["words"] == "acting on everyone"
     assert "More money a year than acting on everyone, which needs no model and" in text_of(page(r))
-    assert toughest(evaluation().to_dict())["gain"] == evaluation().to_dict()["gain"]
+    own = evaluation(Plan(Payoff(tp=20, fp=-10), threshold=0.5)).to_dict()
+    assert toughest(own)["words"] == "doing nothing"
+    assert toughest(own)["gain"] == own["gain"]
 
 
 def test_curve_and_tornado_have_words_and_numbers_beside_them() -> None:
