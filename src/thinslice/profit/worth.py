@@ -28,9 +28,9 @@ def judge_experiment(readout: Mapping[str, Any], plan: Plan | None = None) -> Ju
     conversion, with its uncertainty) times what an order is worth times the sessions of a month,
     less the fixed cost. Stop when the likely gain is below 0 (while it runs and proves nothing,
     when the high end is: half of all harmless ones look like a loss at first); ship when the low
-    end is above 0 and the likely gain reaches `must_beat`; a small win below that; else not proven. A broken split, a
-    broken guardrail or an experiment that proves nothing is never overruled by money. What being
-    wrong would cost either way stands beside it.
+    end is above 0 and the likely gain reaches `must_beat`; a small win below that; else not proven.
+    A broken split, a broken guardrail or an experiment that proves nothing is never overruled by
+    money. What being wrong would cost either way stands beside it.
     """
     agreed = plan or Plan()
     notes = [agreed.problem] if agreed.problem else []
