@@ -43,6 +43,7 @@ from thinslice.models.image_pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.title_features import clean
 from thinslice.models.title_training import learn_titles
 from thinslice.photo_learning import BITS, WEIGHTS
+from thinslice.photo_search import LIKELY_KIND
 
 FEWEST = 50
 GALLERY = 10_000
@@ -169,7 +170,10 @@ def found_again(photos: Photos, vectors: Any, encoder: ImageEncoder, asked: Any,
 
 
 def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any) -> None:
-    """ "Like this but red": colours by a head that learned from other photos than it judges."""
+    """ "Like this but red", for colours of which the gallery has ten of the kind.
+
+    Colours and kinds are told by heads that learned from other photos than they judge.
+    """
     half = rng.random(len(learned)) < 0.5
     teach, gallery = learned[half], learned[~half]
     names = [c for c, n in Counter(photos.colours[teach].tolist()).most_common(10) if c]
@@ -185,19 +189,30 @@ def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any)
         x[known], np.searchsorted(labels, photos.colours[known]), len(labels)
     )
     seen = labels[(x[gallery] @ weights + intercepts).argmax(axis=1)]
+    often = Counter(zip(photos.kinds[gallery], photos.colours[gallery], strict=True))
+    kind_names = np.unique(photos.kinds[teach])
+    kind_codes = np.searchsorted(kind_names, photos.kinds[teach])
+    kind_weights, kind_intercepts = fit_linear(x[teach], kind_codes, len(kind_names))
+    likely = chances(x[asked] @ kind_weights + kind_intercepts, 1.0)
     for name, colour_of in (("by photo", seen), ("as listed", photos.colours[gallery])):
         found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
         as_asked, of_kind = [], []
         draw = np.random.default_rng(3)
         for row, i in enumerate(asked):
-            wanted = draw.choice([c for c in names if c != photos.colours[i]])
+            kind, colour = photos.kinds[i], photos.colours[i]
+            there = [c for c in names if often[kind, c] >= 10 and c != colour]
+            if not there:
+                continue
+            wanted = draw.choice(there)
             scores = np.where(colour_of == wanted, found[row], -9)
+            if likely[row].max() >= LIKELY_KIND:
+                scores += 5 * (photos.kinds[gallery] == kind_names[likely[row].argmax()])
             ten = gallery[np.argpartition(-scores, 10)[:10]]
             as_asked.append((photos.colours[ten] == wanted).mean())
             of_kind.append((photos.kinds[ten] == photos.kinds[i]).mean())
         print(
             f"  another colour, {name:9} {np.mean(as_asked):.3f} in the colour, "
-            f"{np.mean(of_kind):.3f} of the kind"
+            f"{np.mean(of_kind):.3f} of the kind ({len(of_kind)} asked)"
         )
 
 

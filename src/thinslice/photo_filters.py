@@ -62,6 +62,10 @@ class Masks:
         unlisted = self._kept(("unlisted",), lambda p: not p.colour)
         return listed | (unlisted & (self._seen_colours() == learned.index(name)))
 
+    def of_kind(self, category: str) -> NDArray[np.bool_]:
+        """Rows of products that are listed under exactly this category."""
+        return self._kept(("kind", category), lambda p: p.category == category)
+
     def _seen_colours(self) -> NDArray[np.int64]:
         """The likeliest colour of every row, by its photo."""
         if ("seen",) not in self._made:

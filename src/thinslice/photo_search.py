@@ -25,6 +25,7 @@ from thinslice.domain import Filters, Product
 from thinslice.durable import locked, make_folder, write_durably
 from thinslice.errors import InputError, NotFoundError, StorageError
 from thinslice.index.near_duplicates import near_duplicates
+from thinslice.index.search import Near
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.image_classifier import ImageClassifier, PhotoTag
 from thinslice.models.image_encoder import SHIPPED, ImageEncoder
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 EVERYTHING = Filters(in_stock=False)
 DUPLICATE = 0.96
 """Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
+
+LIKELY_KIND = 0.5
+"""Confidence in a photo's category from which its kind is kept when another colour is asked for."""
 
 _LOOK_AGAIN_S = 0.2
 
@@ -261,9 +265,16 @@ class PhotoSearch:
         weights = {**WEIGHTS, **wish.weights}
         masks = served.masks_of(index, products)
         mask = masks.allowed(wish.filters, wish.words)
+        found: list[Near] = []
         if wish.colour is not None:
             weights["colour"] = 0.0
             mask = mask & masks.of_colour(wish.colour)
+            kind = self.tag(vectors).get("category")
+            if kind is not None and kind.confidence >= LIKELY_KIND:
+                of_kind = masks.of_kind(kind.label)
+                found = index.search(vectors, wish.n, weights=weights, allowed=mask & of_kind)
+                mask = mask & ~of_kind
+        found += index.search(vectors, wish.n, weights=weights, allowed=mask)
         return [
             PhotoHit(
                 products[near.product],
@@ -271,7 +282,7 @@ class PhotoSearch:
                 why(near.by_part, served.meta["usual"], colour=wish.colour),
                 near.by_part,
             )
-            for near in index.search(vectors, wish.n, weights=weights, allowed=mask)
+            for near in found[: wish.n]
         ]
 
     def similar(self, product: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
