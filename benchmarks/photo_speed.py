@@ -20,6 +20,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def searching(rows: int, queries: int) -> None:
     print(f"\n{rows:,} vectors of {DIM} dimensions")
     truth = exact(vectors, asked, None)
     within = exact(vectors, asked, mask)
-    times = [timed(lambda q=q: np.argpartition(vectors @ q, -10)[-10:]) for q in asked]
+    times = [timed(partial(_ten_nearest, vectors, q)) for q in asked]
     print(f"  numpy, exact      search {spread(times)}")
     with tempfile.TemporaryDirectory() as folder:
         index = VectorIndex.create(Path(folder) / "i", encoder="made", bits={"style": 256})
@@ -184,6 +185,10 @@ def exact(vectors: Any, asked: Any, mask: Any) -> list[list[int]]:
             scores[~mask] = -2
         found.append(np.argpartition(scores, -10)[-10:].tolist())
     return found
+
+
+def _ten_nearest(vectors: Any, query: Any) -> Any:
+    return np.argpartition(vectors @ query, -10)[-10:]
 
 
 def recall(found: list[list[int]], right: list[list[int]]) -> float:

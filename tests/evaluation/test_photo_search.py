@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from thinslice.evaluation.photo_search import photo_quality
+
+KINDS = {"a": "shoe", "b": "shoe", "c": "shoe", "d": "lamp", "e": ""}
+
+
+def test_shares_of_what_is_found_are_counted() -> None:
+    found = photo_quality(["a", "d"], [["a", "b", "d", "c"], ["b", "d"]], KINDS)
+    assert (found.sample, found.found_first, found.found_in_ten) == (2, 0.5, 1.0)
+    assert found.same_category == 0.5  # of the two beside "a" that there could be; "d" is alone
+
+
+def test_a_search_that_always_finds_the_same_is_rough() -> None:
+    found = photo_quality(list("abcd"), [["d", "e"]] * 4, KINDS)
+    assert found.is_rough
+    assert "thinslice build --fit-encoder" in found.sentence()
+
+
+def test_without_categories_nothing_is_said_of_them() -> None:
+    found = photo_quality(["a"], [["a", "b"]], {"a": "", "b": ""})
+    assert found.same_category is None
+    assert not found.is_rough
+    assert "category" not in found.sentence()
