@@ -1,12 +1,12 @@
 """The whole office asks for categories at once: what is served, how fast, and what is refused.
 
     python benchmarks/titles_http.py [--seconds 10] [--clients 200] [--workers 2]
-        [--max-in-flight 40] [--what api|page]
+        [--max-in-flight N] [--what api|page]
 
 First some clients ask as fast as they are answered: that is the capacity. Then 200 ask at twice
-that rate together, each on a connection of its own that is kept open as a browser does, at times
-drawn beforehand. A wait counts from the moment a request was due to be sent. Clients and service
-share the machine's cores, so that what they measure is an upper end.
+that rate together, each on a connection of its own that is kept open as a browser does, one request
+at a time, at times drawn at random. A wait counts from when a request was due to be sent. Clients
+and service share the machine's cores, so that what they measure is an upper end.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ async def office(
             status, again, sent = await client.ask()
             now = time.perf_counter()
             found.append((status, again, now - due, now - sent))
-            due += rng.exponential(clients / rate)
+            due = max(due, now) + rng.exponential(clients / rate)
         client.close()
 
     await asyncio.gather(*(person(seed) for seed in range(clients)))

@@ -38,6 +38,28 @@ READABLE_ELSEWHERE = {
 """Lets a page of any site read what went wrong, and when to come back."""
 
 
+class Turns:
+    """One at a time for work that is done on the loop itself.
+
+    Between two turns whoever has arrived is counted, and sent away at once where there are too
+    many: work that never waits for anything would otherwise keep the door shut.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Gate:
     """ASGI: lets a request in, or tells it when to come back."""
 

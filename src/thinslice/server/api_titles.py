@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from thinslice.errors import InputError
+from thinslice.server.admission import Turns
 from thinslice.server.answers import answer
 from thinslice.server.api import body_of, preflight
 from thinslice.server.keys import Keys
@@ -41,6 +42,7 @@ class TitlesApi:
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
         self._keys = keys
+        self._turns = Turns()
 
     def routes(self) -> list[Route]:
         return [
@@ -60,11 +62,12 @@ class TitlesApi:
                 'a body has a title or titles, got neither; send {"title": "red table lamp"}'
             )
         model = self._engine.titles(caller.shop.id).model()
-        if len(titles) <= AT_ONCE:
-            answers = model.classify_many(titles)
-        else:
+        if len(titles) > AT_ONCE:
             answers = await run_in_threadpool(model.classify_many, titles)
-        return answer(ClassifyTitleAnswer(model.version, [_category(a) for a in answers]))
+            return answer(ClassifyTitleAnswer(model.version, [_category(a) for a in answers]))
+        async with self._turns:
+            answers = model.classify_many(titles)
+            return answer(ClassifyTitleAnswer(model.version, [_category(a) for a in answers]))
 
     async def correct(self, request: Request) -> Response:
         """Keep corrections; answered when they are on disk."""
