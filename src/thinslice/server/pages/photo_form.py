@@ -73,10 +73,14 @@ class PhotoForm:
         )
 
     def wish(self, currency: str) -> PhotoWish:
-        """What may be found, as the search takes it; a price that is not a number is no filter."""
+        """What may be found, as the search takes it; a price that is not a number is no filter.
+
+        Where another colour is asked for, that of the photo counts for nothing, and the slider
+        between it and the shape has nothing to say.
+        """
         return PhotoWish(
             n=N_FOUND,
-            weights={} if self.balance == USUAL else balanced(self.balance),
+            weights={} if self.colour or self.balance == USUAL else balanced(self.balance),
             filters=Filters(
                 in_stock=self.in_stock,
                 category=self.category or None,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from thinslice.shelf import Shelf
 
 MOST_SHOWN = 60
+MOST_COUNTED = 500
+MOST_COMPARED = 20_000
+"""Photos above which comparing them all is for the command line; it takes minutes."""
 PATIENCE_S = 1.5
 """A page waits this long for the comparison; then it comes back by itself."""
 
@@ -45,9 +48,10 @@ class PhotoReviewPage:
         shelf = self._site.engine.shelf(str(request.path_params["shop"]))
         if not shelf.photo_search.is_built():
             return self._site.page(request, "photo_missing.html", missing=missing(shelf))
-        pairs = await self._twins(shelf)
+        too_many = len(shelf.photo_search.served().index) > MOST_COMPARED
+        pairs = [] if too_many else await self._twins(shelf)
         values = await asyncio.to_thread(reviewed, shelf, pairs)
-        page = self._site.page(request, "photo_review.html", **values)
+        page = self._site.page(request, "photo_review.html", too_many=too_many, **values)
         if pairs is None:
             page.headers["refresh"] = "3"
         return page
@@ -72,7 +76,7 @@ def twins(shelf: Shelf) -> list[list[Any]]:
     state = [served.folder.name, served.index.revision]
     kept = shelf.results.load(_KEPT_AS)
     if kept is None or kept["state"] != state:
-        found = shelf.photo_search.near_duplicates(MOST_SHOWN)
+        found = shelf.photo_search.near_duplicates(MOST_COUNTED)
         kept = {"state": state, "pairs": [[a.id, b.id] for a, b, _ in found]}
         shelf.results.save(_KEPT_AS, kept)
     pairs: list[list[Any]] = kept["pairs"]
@@ -82,11 +86,12 @@ def twins(shelf: Shelf) -> list[list[Any]]:
 def reviewed(shelf: Shelf, pairs: list[list[Any]] | None) -> dict[str, Any]:
     """Everything that the page shows, as values."""
     products = shelf.catalog.all()
-    doubted = shelf.photo_search.disagreements(MOST_SHOWN)
+    doubted = shelf.photo_search.disagreements(MOST_COUNTED)
     known = [(a, b) for a, b in pairs or () if a in products and b in products]
     return {
         "headline": _headline(len(doubted), None if pairs is None else len(known)),
-        "disagreements": [_doubted(shelf, products, one) for one in doubted],
+        "disagreements": [_doubted(shelf, products, one) for one in doubted[:MOST_SHOWN]],
+        "more_doubted": max(0, len(doubted) - MOST_SHOWN),
         "no_disagreements": (
             "No photo looks like another category than the one it is listed under."
             if "category" in shelf.photo_search.describe()["measured"]
@@ -97,9 +102,10 @@ def reviewed(shelf: Shelf, pairs: list[list[Any]] | None) -> dict[str, Any]:
             if pairs is None
             else [
                 {"first": _card(shelf, products, a), "second": _card(shelf, products, b)}
-                for a, b in known
+                for a, b in known[:MOST_SHOWN]
             ]
         ),
+        "more_pairs": max(0, len(known) - MOST_SHOWN),
         "currency": shelf.shop.currency,
     }
 
@@ -120,7 +126,7 @@ def _headline(doubted: int, pairs: int | None) -> str:
 
 
 def _number(n: int) -> str:
-    return f"{n} or more" if n >= MOST_SHOWN else count(n)
+    return f"at least {n}" if n >= MOST_COUNTED else count(n)
 
 
 def _doubted(

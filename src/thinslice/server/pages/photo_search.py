@@ -252,7 +252,7 @@ def missing(shelf: Shelf) -> dict[str, str]:
         "headline": "The photos are here, and nobody has looked at them yet.",
         "text": f"{plural(photos, 'photo')} will be compared with each other; this takes seconds "
         "for some thousand.",
-        "command": "thinslice build",
+        "command": "thinslice build --photos",
     }
 
 
