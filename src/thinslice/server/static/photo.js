@@ -117,8 +117,14 @@ function draw() {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "Your picture");
   picture.replaceChildren(canvas);
+  keepShape();
   picture.hidden = false;
   stopChoosing();
+}
+
+// The box is exactly as large as the picture, so that a part of one is a part of the other.
+function keepShape() {
+  picture.style.setProperty("--ratio", source.width / source.height);
 }
 
 function onCanvas(image, [left, top, width, height]) {
@@ -149,6 +155,7 @@ async function readShown() {
   try {
     await image.decode();
     source = await createImageBitmap(image);
+    keepShape();
     partButton.hidden = false;
   } catch {
     partButton.hidden = true;
