@@ -21,7 +21,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MINUTE_US = 60_000_000
 START_US = 1_770_000_000_000_000
 PAGES = ("", "shop", "shop?trail=p1", "shop?q=o", "replay?session=2", "audit", "plan", "evaluate")
-PAGES += ("readout", "experiments", "report", "money", "feedback")
+PAGES += ("photo", "photo/review", "readout", "experiments", "report", "money", "feedback")
 HOSTILE = (
     "<script>document.title='broken in'</script>",
     '"><img src=x onerror=alert(1)>',
