@@ -94,7 +94,9 @@ def _visits(
 ) -> tuple[Experiment, pa.Table]:
     start = START + day * DAY_US
     variants = (Variant("today", policies[0]), Variant("visit", policies[1]))
-    experiment = Experiment(name, "sunday", f"Does it {name}?", variants, "salt", start)
+    experiment = Experiment(
+        name, "sunday", f"Does it {name}?", variants, "salt", start, start + 11 * DAY_US
+    )
     events = []
     for variant, size, ordering in zip(variants, sizes, orders, strict=True):
         for v in range(size):

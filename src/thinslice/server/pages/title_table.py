@@ -96,7 +96,7 @@ def as_table(typed: str) -> bytes:
     """Pasted text as a table: cells with tabs between them, or a title on every line.
 
     >>> as_table("red lamp, small\\nblue mug").decode()
-    'title\\r\\n"red lamp, small"\\r\\nblue mug\\r\\n'
+    'title\\r\\n"red lamp, small"\\r\\n"blue mug"\\r\\n'
     """
     lines = [line for line in _ENDS.split(typed) if line.strip()]
     first = lines[0]
