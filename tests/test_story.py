@@ -5,6 +5,7 @@
    `pytest tests/test_story.py --data DIR` tells it again with the real logs found there.
 """
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_from_the_first_event_over_http_to_the_report(tmp_path):
 
         # An experiment splits the visitors; some click, some buy.
         engine.start_experiment("mugs", "session-list", now_us=start_us, salt="story")
-        wait_until_noticed(shop, start_us)
+        wait_until_noticed(shop, seen, start_us)
         bought = 0
         for visit in world.visits(VISITS_IN_THE_EXPERIMENT, start_us, end_us, number=1):
             acts = world.shoppers.live(visit, lambda page, v=visit: ask(shop, v, page))
@@ -117,11 +118,11 @@ def ask(shop, visit, page):
     return Shown([p["product_id"] for p in answer["products"]], answer["exposure_id"])
 
 
-def wait_until_noticed(shop, start_us):
+def wait_until_noticed(shop, seen, start_us):
     """Workers look once a second which experiments run; lists from before it do not count."""
-    before = (start_us - DAY_US) / MICROSECONDS
-    while not shop.recommend(visitor_id="early", n=1, items=[], timestamp=before)["experiment"]:
-        pass
+    before, until = (start_us - DAY_US) / MICROSECONDS, time.monotonic() + 60
+    while not shop.recommend(visitor_id="early", n=1, items=seen, timestamp=before)["experiment"]:
+        assert time.monotonic() < until, "no worker noticed the experiment"
 
 
 # 2. With a stranger's export, by hand

@@ -53,10 +53,16 @@ def expected(route: str, kind: str) -> int:
     return 403 if kind == "write" else 401
 
 
+NEED_A_MODEL = {
+    "classifyTitle", "correctTitles",  # keys: test_api_titles.py
+    "searchImage", "similarProducts", "classifyImage",  # keys: test_api_photos.py
+}  # fmt: skip
+
+
 def test_the_matrix_covers_every_operation_of_the_api(lamps: Any) -> None:
     paths = lamps.call("GET", "/openapi.json").json()["paths"]
     operations = {o["operationId"] for path in paths.values() for o in path.values()}
-    assert operations - {"healthz", "readyz"} == set(ROUTES)
+    assert operations - {"healthz", "readyz"} - NEED_A_MODEL == set(ROUTES)
 
 
 def test_a_key_stands_in_basic_in_bearer_or_in_the_body(lamps: Any) -> None:
