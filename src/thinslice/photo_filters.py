@@ -30,7 +30,7 @@ class Masks:
         self.revision = index.revision
         self._index = index
         self._heads = heads
-        self._made: dict[Any, NDArray[np.bool_]] = {}
+        self._made: dict[tuple[Any, ...], Any] = {}
         listed = {p.colour for p in products.values() if p.has_photo and p.colour}
         self.colours = tuple(sorted(listed.union(learned_colours(heads))))
         """The colours that can be asked for: those that are listed, and those that were learned."""
@@ -60,7 +60,8 @@ class Masks:
         if name not in learned:
             return listed
         unlisted = self._kept(("unlisted",), lambda p: not p.colour)
-        return listed | (unlisted & (self._seen_colours() == learned.index(name)))
+        looks_it: NDArray[np.bool_] = self._seen_colours() == learned.index(name)
+        return listed | (unlisted & looks_it)
 
     def of_kind(self, category: str) -> NDArray[np.bool_]:
         """Rows of products that are listed under exactly this category."""
@@ -68,12 +69,14 @@ class Masks:
 
     def _seen_colours(self) -> NDArray[np.int64]:
         """The likeliest colour of every row, by its photo."""
-        if ("seen",) not in self._made:
+        found: NDArray[np.int64] | None = self._made.get(("seen",))
+        if found is None:
             assert self._heads is not None
             head = self._heads.heads["colour"]
             seen = [head.chances(joined(s.vectors)).argmax(axis=1) for s in self._index.segments]
-            self._made["seen",] = np.concatenate(seen) if seen else np.empty(0, np.int64)
-        return self._made["seen",]
+            found = np.concatenate(seen) if seen else np.empty(0, np.int64)
+            self._made["seen",] = found
+        return found
 
     def _kept(self, key: tuple[Any, ...], fits: Callable[[Product], bool]) -> NDArray[np.bool_]:
         mask = self._made.get(key)
