@@ -70,7 +70,7 @@ def test_a_slider_moved_by_keyboard_moves_the_verdict_and_the_link(
     slider.focus()
     page.keyboard.press("End")
     after = changed(page, before)
-    assert "ship" in after
+    assert "acting on everyone" in after  # so much for each right call pays for calling everyone
     page.wait_for_url("**tp=*")
     assert page.input_value("[name=tp]") != "30"
     assert "C00001" not in page.url
@@ -86,14 +86,15 @@ def test_a_german_file_becomes_rows_and_an_expression_counts_them(
     before = page.text_content("h1")
     page.click("#own summary")
     page.set_input_files("[name=file]", tmp_path / "vorhersagen.csv")
-    after = changed(page, before)
+    changed(page, before)
     assert page.input_value("[name=rows]").startswith("churned,score,worth\nno,0,1.25\n")
     assert page.locator("#made-up").is_hidden()
     assert "semicolon" in page.inner_text("#rows")
     page.click("[data-outcome=tp] summary")
     page.fill("[name=tp_by]", "worth * 100")
-    changed(page, after)
-    assert "on average" in page.inner_text("#people")
+    page.wait_for_function(
+        "() => document.querySelector('#people').innerText.includes('on average')"
+    )
 
 
 def test_a_mistake_is_told_where_it_was_made_and_what_was_known_stays(
