@@ -47,7 +47,7 @@ from thinslice.domain import (
     Variant,
     Verdict,
 )
-from thinslice.models.bundle import learn
+from thinslice.models.sessions.bundle import learn
 from thinslice.outcomes.assignment import assign
 from thinslice.outcomes.comparison import Row
 from thinslice.outcomes.readout import Readout, read_out

@@ -28,9 +28,9 @@ import numpy as np
 from PIL import Image
 
 from thinslice.index.vector_index import VectorIndex
-from thinslice.models.image_encoder import ImageEncoder
-from thinslice.models.image_pixels import decode
-from thinslice.photo_learning import BITS, WEIGHTS
+from thinslice.models.photos.encoder import ImageEncoder
+from thinslice.models.photos.pixels import decode
+from thinslice.shelf.photo_learning import BITS, WEIGHTS
 
 DIM, AROUND = 192, 500
 

@@ -34,16 +34,16 @@ from PIL import Image
 
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.calibration import best_temperature, chances
-from thinslice.models.fusion import learn_fusion
-from thinslice.models.image_classifier import fit_linear, joined
-from thinslice.models.image_descriptors import colours, edges
-from thinslice.models.image_distortions import distorted
-from thinslice.models.image_encoder import SHIPPED, ImageEncoder
-from thinslice.models.image_pixels import SOURCE_SIDE, decode, shrunk
-from thinslice.models.title_features import clean
-from thinslice.models.title_training import learn_titles
-from thinslice.photo_learning import BITS, WEIGHTS
-from thinslice.photo_search import LIKELY_KIND
+from thinslice.models.photos.classifier import fit_linear, joined
+from thinslice.models.photos.descriptors import colours, edges
+from thinslice.models.photos.distortions import distorted
+from thinslice.models.photos.encoder import SHIPPED, ImageEncoder
+from thinslice.models.photos.fusion import learn_fusion
+from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
+from thinslice.models.titles.features import clean
+from thinslice.models.titles.training import learn_titles
+from thinslice.shelf.photo_learning import BITS, WEIGHTS
+from thinslice.shelf.photo_search import LIKELY_KIND
 
 FEWEST = 50
 GALLERY = 10_000

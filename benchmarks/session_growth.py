@@ -20,8 +20,8 @@ import numpy as np
 
 from thinslice.config import Settings
 from thinslice.domain import MICROSECONDS, SessionLog
-from thinslice.models.bundle import learn
-from thinslice.models.choice import BLEND, KNN, LINEAR, Choice
+from thinslice.models.sessions.bundle import learn
+from thinslice.models.sessions.choice import BLEND, KNN, LINEAR, Choice
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 

@@ -33,9 +33,9 @@ from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import PROTOCOLS, Evaluation, evaluate
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.interfaces import Recommender
-from thinslice.models.bundle import Bundle, learn
-from thinslice.models.choice import KNN, LINEAR
-from thinslice.models.tuning import choose
+from thinslice.models.sessions.bundle import Bundle, learn
+from thinslice.models.sessions.choice import KNN, LINEAR
+from thinslice.models.sessions.tuning import choose
 
 
 def main() -> None:

@@ -41,10 +41,10 @@ from thinslice.config import Settings
 from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
 from thinslice.models.calibration import calibration_error
-from thinslice.models.title_classifier import TitleClassifier
-from thinslice.models.title_features import clean
-from thinslice.models.title_refit import refit_titles
-from thinslice.models.title_training import learn_titles
+from thinslice.models.titles.classifier import TitleClassifier
+from thinslice.models.titles.features import clean
+from thinslice.models.titles.refit import refit_titles
+from thinslice.models.titles.training import learn_titles
 
 FEWEST = 20
 ALONE = 500

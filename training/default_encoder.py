@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictures import drawn_products, random_forms
-from thinslice.models.image_encoder import main_axes, write_encoder
-from thinslice.models.image_pixels import SOURCE_SIDE, decode, shrunk
-from thinslice.models.image_training import PhotoSet, Recipe, teach
+from thinslice.models.photos.encoder import main_axes, write_encoder
+from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
+from thinslice.models.photos.training import PhotoSet, Recipe, teach
 
 DRAWN, FORMS, SEED = 1500, 4000, 0
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from thinslice.demo.canvas import Canvas
 from thinslice.demo.catalogue import STYLES
 from thinslice.demo.drawings import DRAWINGS
-from thinslice.models.image_pixels import SOURCE_SIDE, letterboxed
+from thinslice.models.photos.pixels import SOURCE_SIDE, letterboxed
 
 Colour = tuple[int, int, int]
 

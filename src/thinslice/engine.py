@@ -6,7 +6,7 @@
     offline   held-out sessions -> evaluation -> profit -> what to test next
 
 This file picks the implementations and hands data from one stage to the next. With
-`shelf.py`, what one shop has in force, it is the only one that knows two stages; it computes
+`shelf/`, what one shop has in force, it is the only place that knows two stages; it computes
 nothing itself.
 """
 
@@ -36,9 +36,9 @@ from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import Evaluation, evaluate
 from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import split_by_time
-from thinslice.models.bundle import Bundle, learn, untuned
-from thinslice.models.choice import Choice
-from thinslice.models.tuning import choose
+from thinslice.models.sessions.bundle import Bundle, learn, untuned
+from thinslice.models.sessions.choice import Choice
+from thinslice.models.sessions.tuning import choose
 from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.attribution import HISTORY_US, REFUND_US
@@ -46,14 +46,15 @@ from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.outcomes.rules import RULES, Rules
 from thinslice.outcomes.track_record import foretold, track_record
-from thinslice.photo_search import PhotoSearch
 from thinslice.profit.plan import Plan
 from thinslice.profit.predictions import JudgedTable, judge_table
 from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
-from thinslice.shelf import Shelf
+from thinslice.shelf.photo_search import PhotoSearch
+from thinslice.shelf.shelf import Shelf
+from thinslice.shelf.titles import Titles
 from thinslice.store.audit import Audit, audit_events
 from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory
@@ -63,7 +64,6 @@ from thinslice.store.exports.whole_tables import WholeTable, read_whole
 from thinslice.store.incumbent import lists_shown
 from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import read_photos
-from thinslice.titles import Titles
 
 Progress = Callable[[int, int | None], None]
 """Called with (bytes or rows done, total or None)."""
@@ -224,11 +224,11 @@ class Engine:
         return bundle
 
     def titles(self, shop_id: str) -> Titles:
-        """The shop's categories by title: learn, classify, correct, review; see `titles.py`."""
+        """The shop's categories by title: learn, classify, correct, review; `shelf/titles.py`."""
         return self.shelf(shop_id).titles
 
     def photo_search(self, shop_id: str) -> PhotoSearch:
-        """The shop's photos, to be searched by photo and tagged; see `photo_search.py`."""
+        """The shop's photos, to be searched by photo and tagged; see `shelf/photo_search.py`."""
         return self.shelf(shop_id).photo_search
 
     def _choice(

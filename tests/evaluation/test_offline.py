@@ -10,7 +10,7 @@ from thinslice.domain import Scored
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.offline import PAIRED, evaluate
 from thinslice.evaluation.splits import Split, split_by_time
-from thinslice.models.bundle import learn
+from thinslice.models.sessions.bundle import learn
 
 
 class Always:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from thinslice.errors import InputError
-from thinslice.models.image_pixels import Region
+from thinslice.models.photos.pixels import Region
 from thinslice.server.decoding import DecodingPool
 
 

@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw
 from thinslice.config import Settings
 from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
-from thinslice.models.image_encoder import ImageEncoder
-from thinslice.photo_search import PhotoWish
+from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.server.access import link_token
 from thinslice.server.pages.photo_form import PhotoForm, from_field, to_field
 from thinslice.server.pages.photo_words import colour_chips, headline
+from thinslice.shelf.photo_search import PhotoWish
 
 COLOURS = {"red": (200, 40, 40), "blue": (40, 80, 200), "green": (40, 150, 60)}
 KINDS = ("ball", "box", "tower")

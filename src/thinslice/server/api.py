@@ -47,7 +47,7 @@ from thinslice.store.wire_values import history_us, minor_of
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
     from thinslice.store.log.writer import Writer
 
 BATCH_EVENTS = 100

@@ -11,8 +11,7 @@ from starlette.routing import Route
 from thinslice.domain import Shop, minor_digits
 from thinslice.engine import Engine
 from thinslice.errors import InputError
-from thinslice.models.image_classifier import PhotoTag
-from thinslice.photo_search import PhotoHit
+from thinslice.models.photos.classifier import PhotoTag
 from thinslice.server.answers import answer
 from thinslice.server.api import preflight
 from thinslice.server.decoding import DecodingPool
@@ -27,6 +26,7 @@ from thinslice.server.photo_schemas import (
     SearchImageAnswer,
     SimilarAnswer,
 )
+from thinslice.shelf.photo_search import PhotoHit
 
 
 class PhotosApi:

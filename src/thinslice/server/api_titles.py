@@ -30,7 +30,7 @@ from thinslice.server.title_schemas import (
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
-    from thinslice.models.title_classifier import TitleAnswer
+    from thinslice.models.titles.classifier import TitleAnswer
 
 AT_ONCE = 20
 """Titles that are answered on the spot; more go to a thread, so that nobody else waits."""

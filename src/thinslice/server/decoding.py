@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinslice.errors import InputError
-from thinslice.models.image_pixels import Region, decode
+from thinslice.models.photos.pixels import Region, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,10 +15,10 @@ from starlette.requests import Request
 
 from thinslice.domain import Filters
 from thinslice.errors import InputError
-from thinslice.models.image_classifier import PhotoTag
-from thinslice.models.image_pixels import Region
-from thinslice.photo_search import PhotoHit, PhotoWish, balanced
+from thinslice.models.photos.classifier import PhotoTag
+from thinslice.models.photos.pixels import Region
 from thinslice.server.decoding import DecodingPool
+from thinslice.shelf.photo_search import PhotoHit, PhotoWish, balanced
 from thinslice.store.wire_values import minor_of
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ import numpy as np
 
 from thinslice.domain import Filters
 from thinslice.errors import InputError
-from thinslice.photo_search import PhotoWish, balanced
 from thinslice.server.pages.address import price_minor
+from thinslice.shelf.photo_search import PhotoWish, balanced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinslice.models.image_encoder import ImageEncoder
+    from thinslice.models.photos.encoder import ImageEncoder
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 

@@ -24,7 +24,7 @@ from thinslice.server.pages.words import count
 if TYPE_CHECKING:
     from thinslice.domain import Product
     from thinslice.server.pages.site import Site
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
 
 MOST_SHOWN = 60
 MOST_COUNTED = 500

@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from thinslice.errors import InputError, NotFoundError
-from thinslice.photo_search import PhotoWish
 from thinslice.report.numbers import capital, plural
 from thinslice.server.answers import answer
 from thinslice.server.pages.address import View
@@ -27,15 +26,16 @@ from thinslice.server.pages.cards import Card, card, named
 from thinslice.server.pages.photo_form import PhotoForm, from_field, like, to_field
 from thinslice.server.pages.photo_words import PhotoWords, colour_chips, headline
 from thinslice.server.pages.words import shorten
+from thinslice.shelf.photo_search import PhotoWish
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from thinslice.domain import Product
-    from thinslice.photo_search import PhotoHit
     from thinslice.server.pages.site import Site
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.photo_search import PhotoHit
+    from thinslice.shelf.shelf import Shelf
 
 N_EXAMPLES = 12
 N_NEAREST = 10

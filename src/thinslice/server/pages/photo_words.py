@@ -12,7 +12,7 @@ from thinslice.server.pages.words import count, shorten
 
 if TYPE_CHECKING:
     from thinslice.domain import Product
-    from thinslice.models.image_classifier import PhotoTag
+    from thinslice.models.photos.classifier import PhotoTag
     from thinslice.server.pages.photo_form import PhotoForm
 
 N_CHIPS = 9

@@ -16,7 +16,7 @@ from thinslice.ranking.rules import leaf
 from thinslice.report.numbers import tint
 
 if TYPE_CHECKING:
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
 
 _CACHE = "private, max-age=3600"
 _MEDIA_TYPES = {

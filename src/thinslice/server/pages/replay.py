@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from thinslice.engine import Engine
     from thinslice.evaluation.replay import Replay, Step
     from thinslice.server.pages.site import Site
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
 
 POLICIES = {
     "session": "Chosen for this visit",

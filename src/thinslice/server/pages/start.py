@@ -19,7 +19,7 @@ from thinslice.server.pages.site import STEPS
 if TYPE_CHECKING:
     from thinslice.engine import Engine
     from thinslice.server.pages.site import Site
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
 
 _LATEST = 500
 """Visits of pages that the first page looks back at."""

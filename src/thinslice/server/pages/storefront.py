@@ -11,18 +11,18 @@ from starlette.responses import Response
 
 from thinslice.domain import INCUMBENT, Exposure, Filters, Product, Query, Recommendation
 from thinslice.errors import ThinsliceError
-from thinslice.photo_search import PhotoWish
 from thinslice.ranking.rules import leaf
 from thinslice.server.pages.address import View, photo_address, write_trail
 from thinslice.server.pages.browse import Browser, Category
 from thinslice.server.pages.cards import Card, card, named, stock
 from thinslice.server.pages.photo_form import like
 from thinslice.server.pages.words import count, looked_at, shorten
+from thinslice.shelf.photo_search import PhotoWish
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
     from thinslice.server.pages.site import Site
-    from thinslice.shelf import Shelf
+    from thinslice.shelf.shelf import Shelf
 
 N_SHOWN = 8
 """Products of each list."""

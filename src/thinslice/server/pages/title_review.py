@@ -26,7 +26,7 @@ from thinslice.store.exports.title_rows import to_csv
 
 if TYPE_CHECKING:
     from thinslice.server.pages.site import Site
-    from thinslice.titles import Titles
+    from thinslice.shelf.titles import Titles
 
 LISTS = ("waiting", "doubts")
 KEEP_S = 20.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from thinslice.models.title_classifier import TitleAnswer
-    from thinslice.titles import Titles
+    from thinslice.models.titles.classifier import TitleAnswer
+    from thinslice.shelf.titles import Titles
 
 LONGEST = 1000
 """Characters of a title that are looked at."""

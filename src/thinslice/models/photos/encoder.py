@@ -1,0 +1,158 @@
+"""The encoder of photos: pixels in, four unit vectors out, by ONNX Runtime and plain arithmetic.
+
+- *style*: what kind of thing, in which look; learned from labels
+- *identity*: exactly this product, from whatever angle and in whatever light; learned without
+- *shape*: which way its edges run, without learning, along the axes that vary most
+- *colour*: its colours, without learning
+
+The encoder that thinslice ships needs no download and no torch; one fitted to a shop has the same
+files. `docs/photos.md` says what the shipped one learned from and how well it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinslice.errors import InputError, StorageError
+from thinslice.models.photos.descriptors import COLOURS, colours, edges
+from thinslice.models.photos.pixels import SIDE, shrunk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHIPPED = Path(__file__).with_name("default_encoder")
+SHAPE = 96
+"""Dimensions of the shape vector."""
+
+PREPROCESSING = "letterbox-64-v1"
+"""Changes whenever the same file would give other vectors for the same photo."""
+
+_LEARNED = ("style", "identity")
+
+
+class ImageEncoder:
+    """One encoder, read from a folder of `encoder.onnx` and `shape.npy`. Safe in many threads."""
+
+    side = SIDE
+
+    def __init__(self, folder: Path = SHIPPED) -> None:
+        self.folder = folder
+        try:
+            self._axes: NDArray[np.float32] = np.load(
+                folder / "shape.npy", allow_pickle=False
+            ).astype(np.float32)
+            self.hash = _hash(folder)
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"the photo encoder in {folder} cannot be read ({error}); build it again: "
+                "thinslice build --fit-encoder"
+            ) from error
+
+    @cached_property
+    def dimensions(self) -> Mapping[str, int]:
+        """The dimensions of each part."""
+        learned = {out.name: int(out.shape[1]) for out in self._session.get_outputs()}
+        return {**learned, "shape": len(self._axes) - 1, "colour": COLOURS}
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Unit vectors (n, dim) by part, of (n, side, side, 3) uint8 as `decode` makes them."""
+        if pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
+            raise InputError(
+                f"the encoder reads photos as (n, {self.side}, {self.side}, 3), got "
+                f"{pixels.shape}; decode them with side={self.side}"
+            )
+        if not len(pixels):
+            return {part: np.empty((0, dim), np.float32) for part, dim in self.dimensions.items()}
+        learned = self._session.run(list(_LEARNED), {"pixels": pixels})
+        return {
+            **dict(zip(_LEARNED, learned, strict=True)),
+            "shape": along(self._axes, edges(pixels)),
+            "colour": colours(pixels),
+        }
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(
+            str(self.folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+
+def main_axes(pixels: NDArray[np.uint8], dimensions: int = SHAPE) -> NDArray[np.float32]:
+    """The mean and the axes along which the edges of these photos vary most: (1 + dim, edges).
+
+    Principal components, each scaled by its variance to the power -1/4: half way between the
+    distances as they are and all axes counting alike, which finds more than either.
+    """
+    found = edges(pixels[:6000])
+    mean = found.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.cov((found - mean).T))
+    best = np.argsort(-variances)[:dimensions]
+    scaled = axes[:, best] * np.maximum(variances[best], 1e-9) ** -0.25
+    return np.concatenate([mean[None], scaled.T]).astype(np.float32)
+
+
+def along(axes: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Edges (n, edges) as unit vectors (n, dim) along the axes."""
+    values = (found - axes[0]) @ axes[1:].T
+    unit: NDArray[np.float32] = values / np.maximum(
+        np.linalg.norm(values, axis=1, keepdims=True), 1e-9
+    )
+    return unit
+
+
+def fit_encoder(
+    pixels: NDArray[np.uint8],
+    labels: Sequence[str | None],
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Fit the shipped encoder to a shop's own photos and write the result as a new encoder.
+
+    pixels (n, SOURCE_SIDE, SOURCE_SIDE, 3) uint8; `labels` are categories, None where unknown.
+    Raises InputError where torch is missing or there are too few photos.
+    """
+    from thinslice.models.photos.training import PhotoSet, Recipe, teach
+
+    known = np.array([bool(label) for label in labels])
+    sets = [PhotoSet("labelled", pixels[known], [label for label in labels if label])]
+    if not known.all():
+        sets.append(PhotoSet("unlabelled", pixels[~known]))
+    net = teach(
+        [one for one in sets if len(one.pixels)],
+        Recipe(seed=seed),
+        start=SHIPPED / "weights.npz",
+        minutes=minutes,
+        progress=progress,
+    )
+    write_encoder(net, main_axes(shrunk(pixels[:6000])), folder)
+
+
+def write_encoder(net: Any, axes: NDArray[np.float32], folder: Path) -> None:
+    """Write a taught net and the axes of shape as the files of an encoder."""
+    from thinslice.models.photos.training import export, save_weights
+
+    folder.mkdir(parents=True, exist_ok=True)
+    export(net, folder / "encoder.onnx")
+    save_weights(net, folder / "weights.npz")
+    np.save(folder / "shape.npy", axes.astype(np.float16), allow_pickle=False)
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256(PREPROCESSING.encode())
+    for name in ("encoder.onnx", "shape.npy"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,294 @@
+"""The loops over candidates, compiled: who is a candidate, and what is known about each.
+
+`candidates.py` says what the features are. Arguments that belong together travel in tuples: `knn`
+holds the arrays and numbers of the session kNN, `tables` one (offsets, neighbours, weights, weights
+of lags) per item table, `room` the arrays that are written to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from thinslice.models.sessions.selection import select_best
+from thinslice.models.sessions.session_knn_kernels import credit_votes, vote
+from thinslice.models.sessions.trees import add_trees
+
+WEIGHED_LAGS = 2
+"""For the latest so many products of the session, each table's own weight is a feature."""
+
+
+@numba.njit(cache=True, nogil=True)
+def gather(
+    touched_codes: Any,  # the session as it was, latest first, repeats included, -1 for unknown
+    n_touched_codes: int,
+    query: Any,  # its different known products, latest first
+    n_query: int,
+    last: int,  # code that is no candidate, -1 for none
+    now_us: int,
+    knn: Any,
+    tables: Any,
+    facts: Any,  # (products, facts) float32
+    seen_us: Any,  # (products,) int64
+    limit: int,
+    room: Any,
+    features: Any,  # (described, features) float32
+) -> Any:
+    """Find the best `limit` candidates, and fill `features` for as many as it has rows.
+
+    Returns how many there are, how many sessions voted, and each source's largest score. The
+    candidates' codes stand in the last array of `room`, the largest sum of shares first; a share
+    is a source's score divided by its largest, and the sums stand in the fourth array.
+    """
+    scores, weights, is_candidate, shares, found, voted, lag_of, sessions, similar, heap, best = (
+        room
+    )
+    numbers, decays, index = knn
+    for lag in range(n_query):
+        lag_of[query[lag]] = lag + 1
+    n_found, n_neighbours = vote(
+        query, n_query, last, now_us, numbers[0], numbers[1], numbers[2], numbers[3], decays[0],
+        decays[1], decays[2], decays[3], index[0], index[1], index[2], index[3], index[4],
+        index[5], sessions, similar, heap, scores[0], lag_of, voted,
+    )  # fmt: skip
+    for a in range(n_found):
+        found[a] = voted[a]
+        is_candidate[voted[a]] = True
+    for t in range(len(tables)):
+        n_found = _add_table(
+            t, tables[t], query, n_query, last, scores, weights, is_candidate, found, n_found
+        )
+    largest = np.zeros(len(scores))
+    for source in range(len(scores)):
+        for a in range(n_found):
+            largest[source] = max(largest[source], scores[source, found[a]])
+    for a in range(n_found):
+        total = 0.0
+        for source in range(len(scores)):
+            if largest[source] > 0.0:
+                total += scores[source, found[a]] / largest[source]
+        shares[found[a]] = total
+    n = select_best(shares, found, n_found, limit, best)
+    for a in range(min(n, len(features))):
+        _describe(
+            features[a], best[a], a, touched_codes, n_touched_codes, query[0], n_query, now_us,
+            n_neighbours, scores, largest, weights, facts, seen_us,
+        )  # fmt: skip
+    for a in range(n_found):
+        i = found[a]
+        is_candidate[i] = False
+        for source in range(len(scores)):
+            scores[source, i] = 0.0
+        for t in range(len(tables)):
+            for lag in range(WEIGHED_LAGS):
+                weights[t, lag, i] = 0.0
+    for lag in range(n_query):
+        lag_of[query[lag]] = 0
+    return n, n_neighbours, largest
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_table(
+    t: int, table: Any, query: Any, n_query: int, last: int, scores: Any, weights: Any,
+    is_candidate: Any, found: Any, n_found: int,
+) -> int:  # fmt: skip
+    offsets, neighbours, strengths, lag_weights = table
+    for lag in range(n_query):
+        j = query[lag]
+        for p in range(offsets[j], offsets[j + 1]):
+            i = neighbours[p]
+            if i == last:
+                continue
+            if not is_candidate[i]:
+                is_candidate[i] = True
+                found[n_found] = i
+                n_found += 1
+            scores[t + 1, i] += lag_weights[lag] * strengths[p]
+            if lag < WEIGHED_LAGS:
+                weights[t, lag, i] = strengths[p]
+    return n_found
+
+
+@numba.njit(cache=True, nogil=True)
+def _describe(
+    row: Any, i: int, place: int, touched_codes: Any, n_touched_codes: int, latest: int,
+    n_query: int, now_us: int, n_neighbours: int, scores: Any, largest: Any, weights: Any,
+    facts: Any, seen_us: Any,
+) -> None:  # fmt: skip
+    """One candidate's features, in the order of `candidates.feature_names`."""
+    lag, visits = -1, 0
+    for b in range(n_touched_codes):
+        if touched_codes[b] == i:
+            visits += 1
+            if lag < 0:
+                lag = b
+    row[0] = place
+    row[1] = lag
+    row[2] = visits
+    row[3] = n_touched_codes
+    row[4] = n_query
+    row[5] = n_neighbours
+    row[6] = max(0, now_us - seen_us[i]) / 86_400_000_000.0
+    column = 7
+    for source in range(len(scores)):
+        row[column] = scores[source, i] / largest[source] if largest[source] > 0.0 else 0.0
+        row[column + 1] = scores[source, i]
+        column += 2
+    for t in range(len(weights)):
+        for back in range(WEIGHED_LAGS):
+            row[column] = weights[t, back, i]
+            column += 1
+    for fact in range(facts.shape[1]):
+        row[column] = facts[i, fact]
+        row[column + facts.shape[1]] = facts[latest, fact]
+        column += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def gather_steps(
+    offsets: Any, codes: Any, targets: Any, now_us: Any, lo: int, hi: int, keep_missed: bool,
+    allow_latest: bool, max_products: int, knn: Any, tables: Any, facts: Any, seen_us: Any,
+    limit: int, room: Any, n_features: int,
+) -> Any:  # fmt: skip
+    """`gather` for many steps: features, whether each row came next, and rows per step.
+
+    Step `s` has seen `codes[offsets[s]:offsets[s+1]]`. A step whose target is no candidate teaches
+    nothing about order and is left out, unless `keep_missed`.
+    """
+    most = (hi - lo) * limit
+    features = np.empty((most, n_features), np.float32)
+    came_next = np.empty(most, np.uint8)
+    sizes = np.empty(hi - lo, np.int32)
+    touched_codes, query = np.empty(max_products, np.int32), np.empty(max_products, np.int32)
+    best = room[10]
+    end, n_steps = 0, 0
+    for s in range(lo, hi):
+        n_touched_codes = read_session(codes[offsets[s] : offsets[s + 1]], touched_codes)
+        n_query = different(touched_codes, n_touched_codes, query)
+        n = 0
+        if n_query > 0:
+            last = -1 if allow_latest else touched_codes[0]
+            n, _, _ = gather(
+                touched_codes, n_touched_codes, query, n_query, last, now_us[s], knn, tables,
+                facts, seen_us, limit, room, features[end : end + limit],
+            )  # fmt: skip
+        hit = False
+        for a in range(n):
+            came_next[end + a] = best[a] == targets[s]
+            hit |= best[a] == targets[s]
+        if keep_missed or (hit and n > 1):
+            sizes[n_steps] = n
+            n_steps += 1
+            end += n
+    return features[:end], came_next[:end], sizes[:n_steps]
+
+
+@numba.njit(cache=True, nogil=True)
+def read_session(codes: Any, latest_first: Any) -> int:
+    n = min(len(codes), len(latest_first))
+    for a in range(n):
+        latest_first[a] = codes[len(codes) - 1 - a]
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def different(latest_first: Any, n: int, query: Any) -> int:
+    """The different known products, in the same order."""
+    n_query = 0
+    for a in range(n):
+        code = latest_first[a]
+        is_new = code >= 0
+        for b in range(n_query):
+            is_new &= query[b] != code
+        if is_new:
+            query[n_query] = code
+            n_query += 1
+    return n_query
+
+
+@numba.njit(cache=True, nogil=True)
+def answer(
+    codes: Any, n: int, now_us: int, allow_latest: bool, knn: Any, tables: Any, facts: Any,
+    seen_us: Any, trees: Any, room: Any, features: Any, touched_codes: Any, query: Any,
+    place_of: Any,
+) -> Any:  # fmt: skip
+    """The n best products of a session (oldest first), their scores, and who spoke for them.
+
+    As many candidates as `features` has rows are put in order by the trees, if there are any; the
+    rest follow in the order of their shares.
+    """
+    n_touched_codes = read_session(codes, touched_codes)
+    n_query = different(touched_codes, n_touched_codes, query)
+    if n_query == 0:
+        return np.empty(0, np.int32), np.empty(0), np.empty(0, np.int32)
+    found, n_neighbours, largest = gather(
+        touched_codes, n_touched_codes, query, n_query,
+        -1 if allow_latest else touched_codes[0], now_us, knn, tables, facts, seen_us,
+        max(n, len(features)), room, features,
+    )  # fmt: skip
+    shares, best = room[3], room[10]
+    head = min(found, len(features))
+    if len(trees[0]) > 0:
+        scores = np.zeros(head)
+        add_trees(
+            features, head, trees[0], trees[1], trees[2], trees[3], trees[4], trees[5], scores
+        )
+        below = shares[best[head]] if found > head else 1.0
+        lowest = 1.0
+        for a in range(head):
+            shares[best[a]] = 1.0 / (1.0 + np.exp(-scores[a]))
+            lowest = min(lowest, shares[best[a]])
+        ordered = np.empty(head, np.int32)
+        select_best(shares, best[:head].copy(), head, head, ordered)
+        best[:head] = ordered
+        for a in range(head, found):
+            shares[best[a]] *= lowest / below
+    found = min(found, n)
+    because = reasons(
+        query, n_query, best, found, largest, n_neighbours, knn, tables, room, place_of
+    )
+    return best[:found].copy(), shares[best[:found]], because
+
+
+@numba.njit(cache=True, nogil=True)
+def reasons(
+    query: Any, n_query: int, best: Any, found: int, largest: Any, n_neighbours: int, knn: Any,
+    tables: Any, room: Any, place_of: Any,
+) -> Any:  # fmt: skip
+    """Per product shown, the session's product whose share of its scores is largest, or -1."""
+    numbers, decays, index = knn
+    lag_of, sessions, similar = room[6], room[7], room[8]
+    credits = np.zeros((found, n_query))
+    for place in range(found):
+        place_of[best[place]] = place + 1
+    for lag in range(n_query):
+        lag_of[query[lag]] = lag + 1
+    if largest[0] > 0.0:
+        credit_votes(
+            n_query, sessions, similar, n_neighbours, decays[0], decays[1], decays[2], decays[3],
+            index[0], index[1], lag_of, place_of, credits,
+        )  # fmt: skip
+        for place in range(found):
+            factor = index[5][best[place]] / largest[0]
+            for lag in range(n_query):
+                credits[place, lag] *= factor
+    for t in range(len(tables)):
+        offsets, neighbours, strengths, lag_weights = tables[t]
+        for lag in range(n_query):
+            for p in range(offsets[query[lag]], offsets[query[lag] + 1]):
+                place = place_of[neighbours[p]] - 1
+                if place >= 0 and largest[t + 1] > 0.0:
+                    credits[place, lag] += lag_weights[lag] * strengths[p] / largest[t + 1]
+    because = np.full(found, -1, np.int32)
+    for place in range(found):
+        most = 0.0
+        for lag in range(n_query):
+            if query[lag] != best[place] and credits[place, lag] > most:
+                most = credits[place, lag]
+                because[place] = query[lag]
+        place_of[best[place]] = 0
+    for lag in range(n_query):
+        lag_of[query[lag]] = 0
+    return because

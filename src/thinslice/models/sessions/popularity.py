@@ -1,0 +1,55 @@
+"""Popularity: what most people look at these days, the same for everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinslice.domain import DAY_US, Scored
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thinslice.domain import SessionLog
+    from thinslice.models.sessions.products import ProductCodes
+
+
+class Popularity:
+    """Every product the model knows, the most popular first. Needs no session."""
+
+    name = "popular"
+
+    def __init__(self, products: ProductCodes, arrays: dict[str, NDArray[np.generic]]) -> None:
+        self.products = products
+        self.arrays = {name: arrays[name] for name in ("order", "scores")}
+        self._ids = [products.ids[code] for code in arrays["order"].tolist()]
+        self._scores = arrays["scores"].tolist()
+
+    def recommend(
+        self, session: Sequence[str], n: int, *, now_us: int | None = None
+    ) -> list[Scored]:
+        """The n most popular products except the session's last."""
+        last = session[-1] if session else None
+        best = [
+            Scored(product, score, None)
+            for product, score in zip(self._ids[: n + 1], self._scores, strict=False)
+            if product != last
+        ]
+        return best[: max(n, 0)]
+
+
+def learn_popularity(
+    log: SessionLog, products: ProductCodes, half_life_days: float = 7.0
+) -> Popularity:
+    """Count events, each worth `0.5 ** (age / half life)`; ties in the order of the codes.
+
+    The age is measured from the log's last event, so that the same log gives the same order
+    whenever it is learned from.
+    """
+    times = np.asarray(log.times_us, np.float64)
+    age_days = (times.max() - times) / DAY_US if len(times) else times
+    counts = np.bincount(log.codes, 0.5 ** (age_days / half_life_days), minlength=len(products))
+    order = np.argsort(-counts, kind="stable").astype(np.int32)
+    return Popularity(products, {"order": order, "scores": counts[order]})

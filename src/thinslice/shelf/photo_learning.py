@@ -1,0 +1,196 @@
+"""From a shop's photos to a folder that answers: encoder, index, heads, and how well they do.
+
+FOLDER/
+├── encoder/        the encoder, where one was fitted to the shop
+├── index/          the vectors of every photo
+├── heads/          category and colour by linear models, where labels were known
+└── meta.json       what was measured, and which encoder and heads these are
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinslice.domain import Product
+from thinslice.durable import write_durably
+from thinslice.errors import InputError, NotEnoughDataError
+from thinslice.evaluation.photo_search import PhotoQuality, photo_quality
+from thinslice.index.vector_index import VectorIndex
+from thinslice.models.photos.classifier import HeldOut, ImageClassifier, learn_photos
+from thinslice.models.photos.distortions import distorted
+from thinslice.models.photos.encoder import ImageEncoder, fit_encoder
+from thinslice.models.photos.pixels import SOURCE_SIDE, decode
+from thinslice.models.photos.review import disagreements
+from thinslice.ranking.photo_reasons import usual_cosines
+from thinslice.store.photos import PhotoStore
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vectors = Mapping[str, NDArray[np.floating[Any]]]
+
+BITS = {"style": 256, "identity": 256, "shape": 128, "colour": 128}
+WEIGHTS = {"style": 1.0, "identity": 0.7, "shape": 0.5, "colour": 0.35}
+"""How much each part counts unless somebody moves the slider."""
+
+BATCH = 64
+MOST_LEARNED = 20_000
+"""Photos that the heads, or a fitted encoder, learn from at most; drawn at random."""
+
+SAMPLED = 200
+"""Photos that are distorted and searched again to see how well the encoder fits the shop."""
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Album:
+    """The products that have a photo, and where the photos lie."""
+
+    products: Mapping[str, Product]
+    pictures: PhotoStore
+
+    @property
+    def ids(self) -> list[str]:
+        return [p.id for p in self.products.values() if p.has_photo]
+
+    def pixels(self, product: str, side: int) -> NDArray[np.uint8] | None:
+        """The photo of a product, None for one that is gone or cannot be read any more."""
+        path = self.pictures.path(product)
+        try:
+            return decode(path.read_bytes(), side) if path else None
+        except (InputError, OSError):
+            return None
+
+    def encoded(
+        self, ids: Sequence[str], encoder: ImageEncoder, progress: Progress | None = None
+    ) -> tuple[list[str], dict[str, NDArray[np.float16]]]:
+        """The vectors of the photos that can be read, with their products."""
+        kept: list[str] = []
+        parts: list[Vectors] = [encoder.encode_images(np.empty((0, *_shape(encoder)), np.uint8))]
+        for done, batch in _batches(ids):
+            found = {i: p for i in batch if (p := self.pixels(i, encoder.side)) is not None}
+            if found:
+                parts.append(encoder.encode_images(np.stack(list(found.values()))))
+                kept += found
+            if progress:
+                progress(done, len(ids))
+        vectors = {
+            part: np.concatenate([one[part].astype(np.float16) for one in parts])
+            for part in parts[0]
+        }
+        return kept, vectors
+
+
+def learn_album(
+    album: Album, folder: Path, encoder: ImageEncoder, progress: Progress | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Index every photo in `folder` and learn what they show.
+
+    Returns what was measured, and the products whose photo and category disagree. Raises
+    NotEnoughDataError where no photo can be read.
+    """
+    ids, vectors = album.encoded(album.ids, encoder, progress)
+    if not ids:
+        raise NotEnoughDataError(
+            "photos are searched by photos, and no product has one that can be read; import them: "
+            "thinslice import --photos FOLDER-OR-ZIP"
+        )
+    index = VectorIndex.create(folder / "index", encoder=encoder.hash, bits=BITS)
+    index.add(ids, vectors)
+    heads, doubted = _heads(album, folder / "heads", encoder, ids, vectors)
+    meta = {
+        "fitted": encoder.folder.parent == folder,
+        "encoder": encoder.hash,
+        "photos": len(ids),
+        "heads": heads.version if heads else None,
+        "measured": heads.measured() if heads else {},
+        "quality": _quality(album, encoder, index, ids).to_dict(),
+        "usual": usual_cosines(vectors),
+    }
+    write_durably(folder / "meta.json", json.dumps(meta).encode())
+    return meta, doubted
+
+
+def fitted_encoder(
+    album: Album, folder: Path, *, minutes: float, progress: Progress | None = None
+) -> ImageEncoder:
+    """The shipped encoder, fitted to these photos and written to `folder` (needs torch)."""
+    chosen = np.random.default_rng(0).permutation(album.ids)[:MOST_LEARNED].tolist()
+    found = {i: p for i in chosen if (p := album.pixels(i, SOURCE_SIDE)) is not None}
+    pixels = np.stack(list(found.values())) if found else np.empty((0, 1, 1, 3), np.uint8)
+    labels = [album.products[i].category or None for i in found]
+    fit_encoder(pixels, labels, folder, minutes=minutes, progress=progress)
+    return ImageEncoder(folder)
+
+
+def kept_encoder(encoder: ImageEncoder, folder: Path) -> ImageEncoder:
+    """A fitted encoder taken over into another folder."""
+    shutil.copytree(encoder.folder, folder)
+    return ImageEncoder(folder)
+
+
+def _heads(
+    album: Album, folder: Path, encoder: ImageEncoder, ids: Sequence[str], vectors: Vectors
+) -> tuple[ImageClassifier | None, list[dict[str, Any]]]:
+    rows = np.sort(np.random.default_rng(0).permutation(len(ids))[:MOST_LEARNED])
+    chosen = [ids[row] for row in rows]
+    products = [album.products[product] for product in chosen]
+    labels = {
+        "category": [p.category or None for p in products],
+        "colour": [p.colour or None for p in products],
+    }
+    try:
+        heads, held = learn_photos(
+            {part: one[rows] for part, one in vectors.items()},
+            labels,
+            encoder=encoder.hash,
+            groups=[p.title or p.id for p in products],
+        )
+    except NotEnoughDataError:
+        return None, []
+    heads.publish(folder)
+    return heads, _doubted(heads, held, chosen)
+
+
+def _doubted(
+    heads: ImageClassifier, held: Mapping[str, HeldOut], ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    if "category" not in held:
+        return []
+    found = disagreements(heads.heads["category"], held["category"], ids)
+    return [one.to_dict() for one in found]
+
+
+def _quality(
+    album: Album, encoder: ImageEncoder, index: VectorIndex, ids: Sequence[str]
+) -> PhotoQuality:
+    own, seen = [], []
+    for row in np.random.default_rng(0).permutation(len(ids))[:SAMPLED].tolist():
+        pixels = album.pixels(ids[row], encoder.side)
+        if pixels is not None:
+            own.append(ids[row])
+            seen.append(distorted(pixels, seed=row))
+    vectors = encoder.encode_images(np.stack(seen))
+    found = [
+        index.search({part: one[i] for part, one in vectors.items()}, 11, weights=WEIGHTS)
+        for i in range(len(own))
+    ]
+    categories = {i: album.products[i].category for i in ids}
+    return photo_quality(own, [[near.product for near in one] for one in found], categories)
+
+
+def _batches(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    for first in range(0, len(ids), BATCH):
+        yield min(first + BATCH, len(ids)), ids[first : first + BATCH]
+
+
+def _shape(encoder: ImageEncoder) -> tuple[int, int, int]:
+    return encoder.side, encoder.side, 3

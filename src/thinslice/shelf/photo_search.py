@@ -1,0 +1,363 @@
+"""Find it by photo: one shop's photos searched, by a photo or by one of its own products.
+
+    photos ─▶ encoder ─▶ vectors ─▶ index ─▶ what is near, and why
+                            └─────▶ heads ─▶ category and colour, or a person's turn
+
+Like `titles.py` it knows several stages and hands values from one to the next; `photo_learning.py`
+makes what it serves. What belongs together (an index, the encoder whose vectors it holds, the heads
+that read them) is one folder, and CURRENT names the folder in force.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinslice.domain import Filters, Product
+from thinslice.durable import locked, make_folder, write_durably
+from thinslice.errors import InputError, NotFoundError, StorageError
+from thinslice.index.near_duplicates import near_duplicates
+from thinslice.index.search import Near
+from thinslice.index.vector_index import VectorIndex
+from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
+from thinslice.models.photos.encoder import SHIPPED, ImageEncoder
+from thinslice.models.photos.pixels import SIDE, is_same_picture
+from thinslice.models.versions import current
+from thinslice.ranking.photo_reasons import why
+from thinslice.shelf.photo_filters import Masks
+from thinslice.shelf.photo_learning import (
+    WEIGHTS,
+    Album,
+    Progress,
+    fitted_encoder,
+    kept_encoder,
+    learn_album,
+)
+from thinslice.store.catalog import ShopCatalog
+from thinslice.store.photos import PhotoStore
+from thinslice.store.results import Results
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vectors = Mapping[str, NDArray[np.floating[Any]]]
+
+EVERYTHING = Filters(in_stock=False)
+DUPLICATE = 0.96
+"""Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
+
+LIKELY_KIND = 0.5
+"""Confidence in a photo's category from which its kind is kept when another colour is asked for."""
+
+_LOOK_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoHit:
+    """A product that was found. `score` is 1 for the same picture; `by_part` are the cosines."""
+
+    product: Product
+    score: float
+    why: str
+    by_part: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWish:
+    """What is asked beside the photo: how many, which parts count, and what may be shown.
+
+    `weights` by part replace WEIGHTS. `colour` asks for the same in another colour, whatever the
+    colour of the photo. `words` must all be in a product's title, brand or category.
+    """
+
+    n: int = 24
+    weights: Mapping[str, float] = field(default_factory=dict)
+    filters: Filters = EVERYTHING
+    colour: str | None = None
+    words: str = ""
+
+
+@dataclass(eq=False)
+class Served:
+    """What is in force together; `heads` is None where no labels were known."""
+
+    folder: Path
+    encoder: ImageEncoder
+    index: VectorIndex
+    heads: ImageClassifier | None
+    meta: Mapping[str, Any]
+    masks: Masks | None = None
+
+    def masks_of(self, index: VectorIndex, products: Mapping[str, Product]) -> Masks:
+        """The masks over an index and a catalogue, kept for as long as both stay as they are."""
+        masks = self.masks
+        if masks is None or masks.products is not products or masks.revision != index.revision:
+            masks = self.masks = Masks(index, products, self.heads)
+        return masks
+
+    @classmethod
+    def load(cls, folder: Path) -> Served:
+        try:
+            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"what was learned from photos in {folder} cannot be read ({error}); build it "
+                "again: thinslice build"
+            ) from error
+        encoder = ImageEncoder(folder / "encoder" if meta["fitted"] else SHIPPED)
+        if encoder.hash != meta["encoder"]:
+            raise StorageError(
+                f"the photos in {folder} were encoded by {meta['encoder']}, and the encoder is "
+                f"{encoder.hash} by now; encode them again: thinslice build"
+            )
+        index = VectorIndex.open(folder / "index", encoder=encoder.hash)
+        heads = ImageClassifier.load(folder / "heads", meta["heads"]) if meta["heads"] else None
+        return cls(folder, encoder, index, heads, meta)
+
+
+class PhotoSearch:
+    """The photos of one shop, to be searched. Safe to share between threads."""
+
+    def __init__(
+        self, folder: Path, catalog: ShopCatalog, pictures: PhotoStore, results: Results
+    ) -> None:
+        self.folder = folder
+        self._catalog = catalog
+        self._pictures = pictures
+        self._results = results
+        self._served: Served | None = None
+        self._looked_at = -1e9
+        self._looking = threading.Lock()
+
+    # what is in force
+
+    def served(self) -> Served:
+        """Encoder, index and heads in force; NotFoundError before the first build."""
+        served = self._newest()
+        try:
+            served.index.refresh()
+        except StorageError:
+            served = self._newest(force=True)  # another was put in force at this moment
+            served.index.refresh()
+        return served
+
+    def is_built(self) -> bool:
+        """Whether there are photos to search."""
+        return current(self.folder) is not None
+
+    def can_build(self) -> bool:
+        """Whether the catalogue has photos."""
+        return any(product.has_photo for product in self._catalog.all().values())
+
+    def warm_up(self) -> None:
+        """Answer a question nobody asked, so that the first one who asks does not wait."""
+        if self.is_built():
+            side = self.served().encoder.side
+            vectors = self.encode(np.full((side, side, 3), 255, np.uint8))
+            self.tag(vectors)
+            self.search(vectors)
+
+    def _newest(self, *, force: bool = False) -> Served:
+        with self._looking:
+            if force or time.monotonic() - self._looked_at > _LOOK_AGAIN_S:
+                name = current(self.folder)
+                if name and (self._served is None or self._served.folder.name != name):
+                    self._served = Served.load(self.folder / name)
+                self._looked_at = time.monotonic()
+            if self._served is None:
+                raise NotFoundError(
+                    "photos are searched once they were indexed, and they were not yet; import "
+                    "photos and build: thinslice import --photos FOLDER, then thinslice build"
+                )
+            return self._served
+
+    # learning
+
+    def build(
+        self, *, fit_minutes: float | None = None, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Encode every photo, index it, learn category and colour, and serve the result.
+
+        `fit_minutes` first fits the encoder to these photos (needs torch); one that was fitted
+        before is kept. Returns what was measured. Raises NotEnoughDataError without photos.
+        """
+        make_folder(self.folder)
+        with locked(self.folder / ".lock"):
+            started, name = time.time(), f"photos-{time.time_ns()}"
+            folder = self.folder / name
+            folder.mkdir()
+            try:
+                album = self._album()
+                encoder = self._encoder(album, folder / "encoder", fit_minutes, progress)
+                meta, doubted = learn_album(album, folder, encoder, progress)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            with locked(self.folder / ".changing"):
+                write_durably(self.folder / "CURRENT", f"{name}\n".encode())
+                self._add(product for product in album.ids if self._is_newer(product, started))
+            self._results.save("photos-review", {"disagreements": doubted})
+            self._remove_others(name)
+        return meta
+
+    def add(self, products: Iterable[str]) -> int:
+        """Make new or replaced photos searchable, on return; returns how many. 0 before the first
+        build, which takes them all."""
+        if not self.is_built():
+            return 0
+        with locked(self.folder / ".changing"):
+            return self._add(products)
+
+    def _add(self, products: Iterable[str]) -> int:
+        served = self._newest(force=True)
+        ids, vectors = self._album().encoded(list(dict.fromkeys(products)), served.encoder)
+        served.index.add(ids, vectors)
+        return len(ids)
+
+    def _album(self) -> Album:
+        return Album(self._catalog.all(), self._pictures)
+
+    def _encoder(
+        self, album: Album, folder: Path, minutes: float | None, progress: Progress | None
+    ) -> ImageEncoder:
+        """Fitted now, fitted before, or the one that is shipped."""
+        if minutes is not None:
+            return fitted_encoder(album, folder, minutes=minutes, progress=progress)
+        name = current(self.folder)
+        before = self.folder / name / "encoder" if name else None
+        if before is not None and before.is_dir():
+            return kept_encoder(ImageEncoder(before), folder)
+        return ImageEncoder()
+
+    def _is_newer(self, product: str, than: float) -> bool:
+        path = self._pictures.path(product)
+        return path is not None and path.stat().st_mtime >= than - 1
+
+    def _remove_others(self, name: str) -> None:
+        """Remove what is not in force, but for the latest before it, which is still being read."""
+        older = sorted(p for p in self.folder.glob("photos-*") if p.name != name)
+        for folder in older[:-1]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # asking
+
+    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of one photo, (side, side, 3) as `decode(data, served().encoder.side)`."""
+        vectors = self.served().encoder.encode_images(pixels[None])
+        return {part: rows[0] for part, rows in vectors.items()}
+
+    def search(self, vectors: Vectors, wish: PhotoWish | None = None) -> list[PhotoHit]:
+        """The products that look most like a photo's vectors, best first.
+
+        Raises InputError for a part or a colour that is not known.
+        """
+        wish = wish or PhotoWish()
+        served, products = self.served(), self._catalog.all()
+        index = served.index.as_it_is()
+        weights = {**WEIGHTS, **wish.weights}
+        masks = served.masks_of(index, products)
+        mask = masks.allowed(wish.filters, wish.words)
+        found: list[Near] = []
+        if wish.colour is not None:
+            weights["colour"] = 0.0
+            mask = mask & masks.of_colour(wish.colour)
+            kind = self.tag(vectors).get("category")
+            if kind is not None and kind.confidence >= LIKELY_KIND:
+                of_kind = masks.of_kind(kind.label)
+                found = index.search(vectors, wish.n, weights=weights, allowed=mask & of_kind)
+                mask = mask & ~of_kind
+        found += index.search(vectors, wish.n, weights=weights, allowed=mask)
+        return [
+            PhotoHit(
+                products[near.product],
+                near.score,
+                why(near.by_part, served.meta["usual"], colour=wish.colour),
+                near.by_part,
+            )
+            for near in found[: wish.n]
+        ]
+
+    def similar(self, product: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
+        """The products that look most like one of the catalogue, which is not among them."""
+        wish = wish or PhotoWish(n=8)
+        vectors = self.vectors_of(product)
+        found = self.search(vectors, replace(wish, n=wish.n + 1))
+        return [hit for hit in found if hit.product.id != product][: wish.n]
+
+    def vectors_of(self, product: str) -> dict[str, NDArray[np.float32]]:
+        """The vectors of a product's photo; NotFoundError for one without."""
+        vectors = self.served().index.vectors_of(product)
+        if vectors is None:
+            raise NotFoundError(
+                f"a product must have a photo to be compared by, {product[:200]!r} has none; "
+                "import one: thinslice import --photos FOLDER"
+            )
+        return vectors
+
+    def tag(self, vectors: Vectors) -> dict[str, PhotoTag]:
+        """Category and colour of one photo; empty where no labels were known."""
+        heads = self.served().heads
+        return heads.tag({part: rows[None] for part, rows in vectors.items()})[0] if heads else {}
+
+    def colours(self) -> tuple[str, ...]:
+        """The colours that can be asked for."""
+        served = self.served()
+        return served.masks_of(served.index.as_it_is(), self._catalog.all()).colours
+
+    # what a person should know
+
+    def near_duplicates(self, n: int = 200) -> list[tuple[Product, Product, float]]:
+        """Pairs of products with one photo, saved again or resized, the nearest first."""
+        products = {i: p for i, p in self._catalog.all().items() if not p.hidden}
+        index = self.served().index.as_it_is()
+        album, found = self._album(), []
+        for a, b, score in near_duplicates(index, DUPLICATE, weights=WEIGHTS, among=products):
+            first, second = (album.pixels(product, SIDE) for product in (a, b))
+            if first is not None and second is not None and is_same_picture(first, second):
+                found.append((products[a], products[b], score))
+            if len(found) == n:
+                break
+        return found
+
+    def disagreements(self, n: int = 100) -> list[dict[str, Any]]:
+        """Products whose photo looks like another category than the listed one, surest first.
+
+        Those filed elsewhere, hidden or removed since are left out.
+        """
+        products = self._catalog.all()
+        listed = (self._results.load("photos-review") or {}).get("disagreements", [])
+        found = [
+            one
+            for one in listed
+            if (p := products.get(one["product"])) and not p.hidden and p.category == one["listed"]
+        ]
+        return found[:n]
+
+    def describe(self) -> dict[str, Any]:
+        """What is in force in plain values, for a page; `quality` says where results are rough."""
+        served = self.served()
+        meta = {k: v for k, v in served.meta.items() if k != "usual"}
+        return {**meta, "photos": len(served.index), "colours": list(self.colours())}
+
+
+def balanced(colour: float) -> dict[str, float]:
+    """Weights for a slider from 0, shape alone, over 0.5, as usual, to 1, colour alone."""
+    if not 0 <= colour <= 1:
+        raise InputError(
+            f"shape against colour is from 0 (shape) to 1 (colour), got {colour}; 0.5 is as usual"
+        )
+    others = min(1.0, 2 - 2 * colour)
+    weights = {part: weight * others for part, weight in WEIGHTS.items()}
+    towards = max(0.0, 2 * colour - 1)
+    return {
+        **weights,
+        "colour": WEIGHTS["colour"] * min(1.0, 2 * colour) * (1 - towards) + towards,
+    }

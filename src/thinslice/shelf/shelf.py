@@ -1,0 +1,163 @@
+"""What one shop has in force: catalogue, photos, models, list makers, experiments.
+
+Together with `engine.py` the only file that knows two stages; it keeps what a request needs at
+hand, and notices by itself when something newer is in force.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from thinslice.domain import Experiment, SessionLog, Shop
+from thinslice.errors import NotFoundError
+from thinslice.evaluation.splits import split_by_time
+from thinslice.models.sessions.bundle import CurrentBundle
+from thinslice.outcomes.rules import ProductFacts
+from thinslice.ranking.lists import ListRecommender
+from thinslice.ranking.ranker import Ranker
+from thinslice.shelf.photo_search import PhotoSearch
+from thinslice.shelf.titles import Titles
+from thinslice.store.catalog import ShopCatalog
+from thinslice.store.control import ControlPlane
+from thinslice.store.directory import DataDirectory
+from thinslice.store.exports.staging import ImportReport
+from thinslice.store.log.event_log import EventLog
+from thinslice.store.photos import PhotoStore
+from thinslice.store.results import Results
+
+
+class Shelf:
+    """What one shop has to show. Cheap to keep; notices new versions by itself."""
+
+    def __init__(
+        self, shop: Shop, directory: DataDirectory, control: ControlPlane, log: EventLog
+    ) -> None:
+        self.shop = shop
+        self._directory = directory
+        self._control = control
+        self._log = log
+        self._experiments: tuple[float, list[Experiment], float] = (-1e9, [], 0.0)
+        self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
+        self._ranker: Ranker | None = None
+        self._in_force: tuple[object, ...] = (None, None, None)
+
+    @cached_property
+    def catalog(self) -> ShopCatalog:
+        return ShopCatalog(self._directory.catalog_file(self.shop.id), self.shop.currency)
+
+    @cached_property
+    def photos(self) -> PhotoStore:
+        return PhotoStore(self._directory.photos(self.shop.id))
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self._directory.results(self.shop.id))
+
+    @cached_property
+    def model(self) -> CurrentBundle:
+        return CurrentBundle(self._directory.models(self.shop.id))
+
+    @cached_property
+    def held_back(self) -> CurrentBundle:
+        """The model of the latest evaluation, which has not seen the sessions it predicted."""
+        return CurrentBundle(self._directory.held_back(self.shop.id))
+
+    @cached_property
+    def titles(self) -> Titles:
+        """The title classifier, and what people say to it."""
+        return Titles(self._directory.titles(self.shop.id), self.catalog, self.results)
+
+    @cached_property
+    def photo_search(self) -> PhotoSearch:
+        """The photos of the catalogue, to be searched by photo and tagged."""
+        folder = self._directory.photo_search(self.shop.id)
+        return PhotoSearch(folder, self.catalog, self.photos, self.results)
+
+    def ranker(self) -> Ranker:
+        """The list makers in force over the catalogue in force, made anew when either changes."""
+        bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
+        in_force = (bundle, products, lists)
+        if self._ranker is None or any(
+            a is not b for a, b in zip(in_force, self._in_force, strict=True)
+        ):
+            makers = {**(bundle.recommenders if bundle else {}), **self.list_recommenders()}
+            self._ranker = Ranker(makers, products, version=bundle.version if bundle else None)
+            self._in_force = in_force
+        return self._ranker
+
+    def list_recommenders(self) -> dict[str, ListRecommender]:
+        """The lists kept by name, of which one may be what the shop shows today."""
+        return {
+            f"list:{name}": ListRecommender(f"list:{name}", entries)
+            for name, entries in self.catalog.lists().items()
+        }
+
+    def experiments(self) -> tuple[list[Experiment], float]:
+        """The shop's experiments and its holdout, as of at most a second ago: read per request."""
+        looked_at, experiments, holdout = self._experiments
+        if time.monotonic() - looked_at > 1.0:
+            experiments = self._control.experiments(self.shop.id)
+            holdout = self._control.holdout(self.shop.id)
+            self._experiments = (time.monotonic(), experiments, holdout)
+        return experiments, holdout
+
+    def experiment(self, experiment_id: str) -> Experiment:
+        """One experiment by its id."""
+        known = {e.id: e for e in self._control.experiments(self.shop.id)}
+        if experiment_id not in known:
+            raise NotFoundError(
+                f"shop {self.shop.id!r} has no experiment {experiment_id!r}; "
+                f"it has {', '.join(known) or 'none yet'}"
+            )
+        return known[experiment_id]
+
+    def sessions_to_replay(self) -> SessionLog:
+        """Sessions that the replayed model has not learned from, as of at most ten minutes ago.
+
+        All of them before the first evaluation, which is what holds some back.
+        """
+        held_back = self.held_back.get()
+        version = held_back.version if held_back else None
+        looked_at, known_version, log = self._sessions
+        if log is None or version != known_version or time.monotonic() - looked_at > 600:
+            log = self._log.sessions(self.shop.id)
+            if held_back:
+                log = split_by_time(log, cut_us=held_back.meta["cut_us"]).test
+            self._sessions = (time.monotonic(), version, log)
+        return log
+
+    def replay_ranker(self) -> Ranker:
+        """The list makers that learned from the earlier sessions only, where there are such."""
+        held_back = self.held_back.get()
+        if held_back is None:
+            return self.ranker()
+        makers = {**held_back.recommenders, **self.list_recommenders()}
+        return Ranker(makers, self.catalog.all(), version=held_back.version)
+
+    def keep_import(self, source: Path, report: ImportReport) -> None:
+        """Keep an import's report where a person can look at what was skipped and why."""
+        self.results.save(f"import-{source.name}", report.to_dict())
+        if report.problems_file and report.problems_file.exists():
+            self.results.keep_file(f"skipped-{source.name}.csv", report.problems_file)
+
+    def product_facts(self) -> ProductFacts:
+        """What readouts use of the catalogue."""
+        products = self.catalog.all().values()
+        return ProductFacts(
+            {p.id: p.category for p in products if p.category},
+            {p.id: p.cost_minor for p in products if p.cost_minor is not None},
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The shop in plain values, for a page."""
+        bundle = self.model.get()
+        return {
+            **asdict(self.shop),
+            "products": len(self.catalog.all()),
+            "lists": list(self.catalog.list_names()),
+            "model": bundle.meta if bundle else None,
+        }
