@@ -10,7 +10,7 @@ from thinslice.config import Settings
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import Split, split_by_time
-from thinslice.models import reranker, tuning
+from thinslice.models.sessions import reranker, tuning
 from thinslice.models.sessions.bundle import Bundle, learn
 from thinslice.models.sessions.candidates import Described, learn_candidates, steps_of
 from thinslice.models.sessions.choice import KNN, POPULAR, RERANKED, Choice
