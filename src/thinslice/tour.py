@@ -30,6 +30,7 @@ from thinslice.demo.world import make_world, send_history
 from thinslice.domain import (
     DAY_US,
     MICROSECONDS,
+    SESSION,
     Experiment,
     Query,
     Shop,
@@ -170,13 +171,13 @@ class Tour:
         )
 
     def recommend(self) -> None:
-        """Ask over HTTP what a visitor would see after two products of one kind and style."""
+        """Ask over HTTP what the session list has after two products of one kind and style."""
         traits = self.world.catalogue.traits
         seen = [i for i, t in enumerate(traits) if (t.kind, t.style) == (5, 2)][:2]
         products = self.world.catalogue.products
         ids = [products[i].id for i in seen]
         with self.open_client() as client:
-            answer = client.recommend(items=ids, n=3, filters={"exclude": ids})
+            answer = client.recommend(items=ids, n=3, filters={"exclude": ids}, policy=SESSION)
         self.say(
             "5 What does a visitor see?",
             f"After {' and '.join(products[i].title for i in seen)}: "
