@@ -233,6 +233,18 @@ def test_a_photo_saved_again_is_a_duplicate_and_another_pattern_is_none(tmp_path
     assert len(found - right) <= 0.04 * len(right)
 
 
+def test_what_looks_alike_is_a_candidate_for_lists_and_nothing_is_where_there_is_no_photo(
+    shop: Drawn, empty: PhotoSearch
+) -> None:
+    product = next(iter(shop.products))
+    near = shop.search.nearest(product, 5)
+    alike = shop.search.similar(product, PhotoWish(n=5))
+    assert [(c.product, c.score) for c in near] == [(hit.product.id, hit.score) for hit in alike]
+    assert {c.because for c in near} == {product}
+    assert shop.search.nearest("nobody") == []
+    assert empty.nearest(product) == []
+
+
 def test_two_services_over_one_folder_see_the_same(tmp_path: Path, shop: Drawn) -> None:
     other = PhotoSearch(shop.search.folder, shop.catalog, shop.store, Results(tmp_path / "results"))
     product = next(iter(shop.products))

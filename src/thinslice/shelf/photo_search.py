@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import Filters, Product
+from thinslice.domain import Filters, Product, Scored
 from thinslice.durable import locked, make_folder, write_durably
 from thinslice.errors import InputError, NotFoundError, StorageError
 from thinslice.index.near_duplicates import near_duplicates
@@ -291,6 +291,18 @@ class PhotoSearch:
         vectors = self.vectors_of(product)
         found = self.search(vectors, replace(wish, n=wish.n + 1))
         return [hit for hit in found if hit.product.id != product][: wish.n]
+
+    def nearest(self, product: str, n: int = 20) -> list[Scored]:
+        """The products that look most like one of the catalogue, as candidates of a list maker.
+
+        Scores are those of `similar`; sold-out products are among them, hidden ones are not. Empty
+        before photos were indexed, and for a product without a photo: it has no opinion then.
+        """
+        try:
+            found = self.similar(product, PhotoWish(n=n))
+        except NotFoundError:
+            return []
+        return [Scored(hit.product.id, hit.score, product) for hit in found]
 
     def vectors_of(self, product: str) -> dict[str, NDArray[np.float32]]:
         """The vectors of a product's photo; NotFoundError for one without."""
