@@ -13,12 +13,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -28,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+import load
 from thinslice.config import Settings
 from thinslice.domain import Shop
 from thinslice.store.control import ControlPlane
@@ -35,13 +32,6 @@ from thinslice.store.log.hot_log import INSERT, TABLES, HotLog
 
 BATCH = 10
 WARM_UP_S = 2.0
-START = """
-import sys
-from thinslice.config import Settings
-from thinslice.server import service
-service.APP = sys.argv[1]
-service.serve(Settings(), ready=lambda address: print(address, flush=True))
-"""
 EVENT = (
     '{"type":"track","messageId":"%s-%d-%d","anonymousId":"%s-%d","event":"Product Viewed",'
     '"timestamp":"2026-11-01T10:00:00.000Z","sentAt":"2026-11-01T10:00:00.000Z",'
@@ -114,14 +104,9 @@ def measure(name: str, app: str, given: argparse.Namespace) -> Measured:
         control = ControlPlane(data / "control.sqlite")
         control.add_shop(Shop("bench", "Bench"))
         key = control.create_key("bench", "write")
-        service, port = start(data, app, given.workers)
-        try:
-            seen = send_all(port, key, given)
-        finally:
-            service.send_signal(signal.SIGTERM)
-            service.wait(60)
-            if service.stdout:
-                service.stdout.close()
+        settings = Settings(data=data, port=0, workers=given.workers)
+        with load.service(settings, app=app, path=Path(__file__).parent) as target:
+            seen = send_all(target.port, key, given)
         result = summary(seen, given.seconds, count(data, shared="shared" in app))
     print(
         f"{name:18}{result.events_per_s:>10,.0f}{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}"
@@ -129,24 +114,6 @@ def measure(name: str, app: str, given: argparse.Namespace) -> Measured:
         flush=True,
     )
     return result
-
-
-def start(data: Path, app: str, workers: int) -> tuple[subprocess.Popen[bytes], int]:
-    """The service in processes of its own, and its port."""
-    environment = {
-        "THINSLICE_DATA": str(data),
-        "THINSLICE_PORT": "0",
-        "THINSLICE_WORKERS": str(workers),
-        "PYTHONPATH": str(Path(__file__).parent),
-    }
-    service = subprocess.Popen(
-        [sys.executable, "-c", START, app],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    )
-    assert service.stdout is not None
-    return service, int(service.stdout.readline().decode().strip().rsplit(":", 1)[1])
 
 
 def send_all(port: int, key: str, given: argparse.Namespace) -> list[tuple[Any, int, int]]:
