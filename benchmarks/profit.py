@@ -22,7 +22,7 @@ from empulse.metrics import CostMatrix, EmpiricalMaxProfit, Metric
 from numpy.typing import NDArray
 
 from thinslice.profit import Payoff, Plan, evaluate
-from thinslice.profit.curve import profit_curve, resample_best
+from thinslice.profit.predictions.curve import profit_curve, resample_best
 
 REPLICATES = 2000
 PEER_REPLICATES = 10

@@ -21,8 +21,7 @@ from thinslice.demo.world import make_world, send_history
 from thinslice.domain import DAY_US, MICROSECONDS, Query, Shop, Verdict
 from thinslice.engine import Engine, clock_us
 from thinslice.errors import ColumnError
-from thinslice.profit.plan import Plan
-from thinslice.profit.ranges import Range
+from thinslice.profit import Plan, Range
 from thinslice.report.numbers import prose
 
 PLAN = Plan(

@@ -46,9 +46,8 @@ from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.outcomes.rules import RULES, Rules
 from thinslice.outcomes.track_record import foretold, track_record
-from thinslice.profit.plan import Plan
-from thinslice.profit.predictions import JudgedTable, judge_table
-from thinslice.profit.worth import Judgement, judge_experiment, judge_offline
+from thinslice.profit import Judgement, Plan, judge_experiment, judge_offline
+from thinslice.profit.predictions.table import JudgedTable, judge_table
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page

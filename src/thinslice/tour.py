@@ -40,8 +40,7 @@ from thinslice.domain import (
 )
 from thinslice.engine import Engine, clock_us
 from thinslice.errors import InputError
-from thinslice.profit.plan import Plan
-from thinslice.profit.ranges import Range
+from thinslice.profit import Plan, Range
 from thinslice.report.page import page
 
 MARKER = "made-by-thinslice-demo"

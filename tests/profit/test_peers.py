@@ -16,7 +16,7 @@ from sklearn.model_selection import (
 
 from thinslice.errors import InputError
 from thinslice.profit import Payoff, Plan, evaluate, profit_scorer
-from thinslice.profit.curve import profit_curve
+from thinslice.profit.predictions.curve import profit_curve
 
 
 def sample(n=2000):

@@ -15,8 +15,7 @@ from thinslice.domain import DAY_US, Event, EventType, Experiment, Scored, Sessi
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import split_by_time
 from thinslice.outcomes.readout import read_out
-from thinslice.profit.plan import Plan, Range
-from thinslice.profit.worth import judge_experiment, judge_offline
+from thinslice.profit import Plan, Range, judge_experiment, judge_offline
 from thinslice.store.audit import audit_events
 from thinslice.store.log.schema import to_table
 

@@ -15,8 +15,7 @@ from starlette.applications import Starlette
 from thinslice.config import Settings
 from thinslice.domain import Event, EventType, Experiment, Product, Shop, Variant
 from thinslice.engine import Engine
-from thinslice.profit.plan import Plan
-from thinslice.profit.ranges import Range
+from thinslice.profit import Plan, Range
 from thinslice.server.access import Pass, Viewer
 from thinslice.server.pages.findings import Kept
 from thinslice.server.pages.routes import routes

@@ -20,8 +20,7 @@ from thinslice.config import Settings
 from thinslice.domain import Event, EventType, Experiment, Shop, Variant
 from thinslice.engine import Engine, clock_us
 from thinslice.outcomes.assignment import assign
-from thinslice.profit.plan import Plan
-from thinslice.profit.ranges import Range
+from thinslice.profit import Plan, Range
 from thinslice.server.notices import SIGNATURE
 from thinslice.server.watch import GIVE_UP_S, Watch, is_due
 from thinslice.store.control import ControlPlane

@@ -17,7 +17,7 @@ from thinslice.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinslice.profit.tracking import Tracking
+    from thinslice.profit.production.tracking import Tracking
 
 
 @app.command()
@@ -49,8 +49,7 @@ def follow(
 ) -> None:
     """Does a model in production earn what was planned? Month by month, as labels arrive."""
     from thinslice.engine import read_predictions
-    from thinslice.profit.plan import Plan
-    from thinslice.profit.tracking import track
+    from thinslice.profit import Plan, track
 
     table = read_predictions(log)
     columns = {name: _numbers(column) for name, column in table.columns.items()}

@@ -70,7 +70,7 @@ def plan(
     data: DataFolder = None,
 ) -> None:
     """2. What would count as success? Write the brief, then agree on it before the work."""
-    from thinslice.profit.plan import Plan
+    from thinslice.profit import Plan
 
     engine = open_engine(data)
     if file is not None:

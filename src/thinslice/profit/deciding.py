@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.errors import InputError
-from thinslice.profit.columns import Columns
-from thinslice.profit.payoff import Payoff
-from thinslice.profit.policy import both, expected, probabilities, scores
-from thinslice.profit.priced import Priced
+from thinslice.profit.payoff.payoff import Payoff
+from thinslice.profit.payoff.priced import Priced
+from thinslice.profit.predictions.policy import both, expected, probabilities, scores
+from thinslice.profit.rows.columns import Columns
 
 
 def decide(proba: Any, payoff: Payoff, *, data: Any = None, labels: Any = None) -> NDArray[Any]:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from thinslice.errors import InputError
-from thinslice.profit.columns import vector
-from thinslice.profit.labels import encode
-from thinslice.profit.payoff import LAYOUT, Payoff
+from thinslice.profit.payoff.payoff import LAYOUT, Payoff
+from thinslice.profit.rows.columns import vector
+from thinslice.profit.rows.labels import encode
 from thinslice.profit.scorer import total_profit
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from thinslice.errors import InputError
-from thinslice.profit.columns import missing_column, vector
-from thinslice.profit.labels import encode, two_labels
-from thinslice.profit.payoff import Payoff
-from thinslice.profit.priced import Priced
+from thinslice.profit.payoff.payoff import Payoff
+from thinslice.profit.payoff.priced import Priced
+from thinslice.profit.rows.columns import missing_column, vector
+from thinslice.profit.rows.labels import encode, two_labels
 
 PER = ("prediction", "total")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.profit.cell import Cell
+from thinslice.profit.payoff.cell import Cell
 
 DRAWS = 20_000
 Z = 1.6448536269514722

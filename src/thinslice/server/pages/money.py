@@ -24,7 +24,7 @@ from thinslice.server.answers import answer
 from thinslice.server.pages.money_form import FieldError, MoneyForm, place_of
 
 if TYPE_CHECKING:
-    from thinslice.profit.predictions import JudgedTable
+    from thinslice.profit.predictions.table import JudgedTable
     from thinslice.server.pages.site import Site
     from thinslice.store.exports.whole_tables import WholeTable
 
@@ -112,7 +112,7 @@ class MoneyPage:
         }
 
     def _shown(self, request: Request, judged: Judged) -> dict[str, Any]:
-        from thinslice.profit.accuracy import accuracy
+        from thinslice.profit.predictions.accuracy import accuracy
 
         shop = str(request.path_params["shop"])
         return {

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from thinslice.demo.predictions import EXAMPLE_PLAN
 from thinslice.errors import InputError
 from thinslice.profit import Payoff, Plan, Range
-from thinslice.profit.expressions import Expression
+from thinslice.profit.payoff.expressions import Expression
 
 OUTCOMES = ("tp", "fp", "fn", "tn")
 NUMBERS = ("fixed_cost", "must_beat", "per_year", "capacity", "discount")
