@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how busy a machine is fails no test
+hypothesis.settings.load_profile("untimed")
 
 SERVE = """
 import sys
