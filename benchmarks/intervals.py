@@ -2,6 +2,7 @@
 
     python benchmarks/intervals.py               20,000 simulated experiments per line: minutes
     python benchmarks/intervals.py --runs 1000   a first look
+    python benchmarks/intervals.py --only daily_power every_day
 
 Every line is a simulated truth, a figure, the band it has to lie in, and what was found. A figure
 passes when it lies within three standard errors of the simulation of its band.
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from thinslice.domain import Verdict
@@ -27,6 +29,7 @@ from thinslice.outcomes.intervals import difference, non_inferiority, relative_l
 from thinslice.outcomes.metric import Metric
 from thinslice.outcomes.moments import Estimate, Moments, ratio
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
+from thinslice.outcomes.sizing import design
 
 Table = NDArray[np.int64]
 Make = Callable[[np.random.Generator, int], Iterator[Moments]]
@@ -63,16 +66,12 @@ class Line:
         )
 
 
-def simulate(runs: int, seed: int = 0) -> Iterator[Line]:
-    """Every line of the benchmark."""
+def simulate(runs: int, seed: int = 0, only: Sequence[str] = ()) -> Iterator[Line]:
+    """Every line of the benchmark, or those of some of its parts."""
     rng = np.random.default_rng(seed)
-    yield from nothing_happens(rng, runs)
-    yield from lifts(rng, runs)
-    for setting in SETTINGS:
-        yield from harmless(rng, runs, *setting)
-    yield from verdicts(rng, runs)
-    yield from every_day(rng, runs)
-    yield from splits(rng, runs)
+    for part in PARTS:
+        if not only or part.__name__ in only:
+            yield from part(rng, runs)
 
 
 # What a shop's visitors do: the moments of an arm, for so many experiments
@@ -195,7 +194,13 @@ SETTINGS = (
 """What, how much worse is allowed, the control, and the treatment that is as much worse."""
 
 
-def harmless(
+def harmless(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """Non-inferiority in every setting."""
+    for setting in SETTINGS:
+        yield from _harmless(rng, runs, *setting)
+
+
+def _harmless(
     rng: np.random.Generator, runs: int, what: str, margin: float, control: Make, worst: Make
 ) -> Iterator[Line]:
     """Non-inferiority at the boundary, and its power where nothing changes, against two peers."""
@@ -329,6 +334,51 @@ def _daily_verdicts(rng: np.random.Generator, runs: int, planned: int) -> Iterat
     yield Line("A/A that ships at any daily look", 0.0, 0.025, shipped / runs, runs)
 
 
+def daily_power(rng: np.random.Generator, runs: int) -> Iterator[Line]:
+    """What a look every day finds within four weeks: ranges made for the visitors who are planned.
+
+    The change is one that `design` plans for with 80 % power; against it, ranges made for 10,000
+    visitors whatever the shop, and one look at the end.
+    """
+    bought = Metric("x")
+    for daily, share in ((40, 0.05), (DAILY, 0.05), (4000, 0.02)):
+        planned = 2 * DAYS * daily
+        known = Moments(("x",), 10**6, (10**6 * share,), (10**6 * share,))
+        change = _planned_change(bought, known, planned)
+        found = np.zeros((runs, 3), dtype=bool)
+        courses = _courses(rng, runs, buyers(share, daily), buyers(share * (1 + change), daily))
+        for i, looks in enumerate(courses):
+            for j, tuned_for in enumerate((planned, 10_000)):
+                found[i, j] = any(_better(bought, look, tuned_for) for look in looks)
+            found[i, 2] = _better(bought, looks[-1], None)
+        ours, fixed, once = found.mean(axis=0)
+        paired = found[:, 0].astype(int) - found[:, 1]
+        what = f"{share:.0%} of {planned:,} buy, +{change:.0%}"
+        yield Line(f"found at any daily look: {what}", 0.8, 1.0, ours, runs)
+        yield Line(
+            f"  made for 10,000: {fixed:.1%}, one look: {once:.1%}; ahead of 10,000 by",
+            0.0,
+            1.0,
+            float(paired.mean()),
+            runs,
+            float(paired.std() / math.sqrt(runs)),
+        )
+
+
+def _planned_change(metric: Metric, known: Moments, visitors: int) -> float:
+    """The smallest change that an experiment of so many visitors is designed to find."""
+
+    def too_many(change: float) -> float:
+        return design(metric, data=known, mde=change, sequential=True).visitors - visitors
+
+    return float(brentq(too_many, 0.001, 5.0, xtol=1e-4))
+
+
+def _better(metric: Metric, look: tuple[Moments, Moments], tuned_for: float | None) -> bool:
+    c, t = (metric.estimate(moments) for moments in look)
+    return difference(t, c, tuned_for=tuned_for).low > 0
+
+
 def _courses(
     rng: np.random.Generator, runs: int, control: Make, treatment: Make
 ) -> Iterator[Sequence[tuple[Moments, Moments]]]:
@@ -379,14 +429,19 @@ def _split(seen: int, n: int, sequential: bool = False) -> SampleRatio:
     return sample_ratio([int(seen), int(n - seen)], [0.5, 0.5], sequential=sequential)
 
 
+PARTS = (nothing_happens, lifts, harmless, verdicts, every_day, daily_power, splits)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    names = [part.__name__ for part in PARTS]
+    parser.add_argument("--only", nargs="+", choices=names, default=(), help="parts to run")
     options = parser.parse_args()
     start = time.perf_counter()
     lines = []
-    for line in simulate(options.runs, options.seed):
+    for line in simulate(options.runs, options.seed, options.only):
         lines.append(line)
         print(line, flush=True)
     missed = sum(not line.passes for line in lines)

@@ -369,15 +369,26 @@ CHANGES = ("started", "ramped", "paused", "stopped", "killed", "switched", "lear
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What an experiment was foreseen to take when it began, from the visitors of before.
+
+    `visitors` are needed in all variants together; `per_day` come with all of the traffic.
+    """
+
+    visitors: int
+    per_day: float
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """Two or more variants of which the first is the control. Running while `stopped_us` is None.
 
     `traffic` is the share of the visitors that take part now, split by the variants' weights; the
     others see the control's list and do not count. 0 is a pause. `after` names the variant whose
     list everyone sees once it is stopped. `sequential` says whether it is looked at every day, for
-    which its ranges are then made, or once, at its end. `known_effect` is the true relative change
-    of the deciding KPI where the shop is generated and it is known by construction; None for every
-    real shop.
+    which its ranges are then made, or once, at its end. `planned` is None where nothing could be
+    foreseen. `known_effect` is the true relative change of the deciding KPI where the shop is
+    generated and it is known by construction; None for every real shop.
     """
 
     id: str
@@ -392,6 +403,7 @@ class Experiment:
     traffic: float = 1.0
     after: str | None = None
     sequential: bool = False
+    planned: Planned | None = None
     changes: tuple[Change, ...] = ()
 
     @property
@@ -422,6 +434,7 @@ class Experiment:
             "placement": self.placement,
             "after": self.after,
             "sequential": self.sequential,
+            "planned": asdict(self.planned) if self.planned else None,
             "learned": self.learned,
             "changes": [asdict(change) for change in self.changes],
         }

@@ -22,10 +22,12 @@ from uuid import uuid4
 
 from thinslice.config import Settings
 from thinslice.domain import (
+    DAY_US,
     INCUMBENT,
     Experiment,
     Exposure,
     Filters,
+    Planned,
     Query,
     SessionLog,
     Variant,
@@ -42,6 +44,7 @@ from thinslice.models.sessions.tuning import choose
 from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.attribution import HISTORY_US, REFUND_US
+from thinslice.outcomes.foresight import BEFORE_US, foresee
 from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import Readout, read_out
 from thinslice.outcomes.rules import RULES, Rules
@@ -388,10 +391,26 @@ class Engine:
             traffic=traffic,
             sequential=sequential,
         )
+        experiment = replace(experiment, planned=self._foreseen(shelf, experiment))
         started = self.control.start_experiment(experiment, who)
         if known := shelf.results.load("evaluation"):  # what was foretold, as it was then
             shelf.results.save(f"offline-{experiment_id}", known)
         return started
+
+    def _foreseen(self, shelf: Shelf, experiment: Experiment) -> Planned | None:
+        """What the experiment will take, judged by the weeks before it."""
+        planned = foresee(
+            experiment,
+            partial(
+                self.log.ask,
+                shelf.shop.id,
+                since_us=experiment.started_us - BEFORE_US - DAY_US,
+                until_us=experiment.started_us,
+            ),
+            **self._counting(shelf),
+        )
+        held_out = self.control.holdout(shelf.shop.id)
+        return planned and replace(planned, per_day=planned.per_day * (1 - held_out))
 
     def stop_experiment(
         self,
@@ -427,13 +446,19 @@ class Engine:
                 since_us=experiment.started_us - HISTORY_US,
                 until_us=None if stopped_us is None else stopped_us + REFUND_US,
             ),
-            plan=(self.plan(shop_id) or Plan()).terms(),
-            currency=shelf.shop.currency,
             time_zone=shelf.shop.time_zone,
-            rules=self.rules(shop_id),
-            products=shelf.product_facts(),
             now_us=clock_us(),
+            **self._counting(shelf),
         )
+
+    def _counting(self, shelf: Shelf) -> dict[str, Any]:
+        """What is asked of a shop's experiments, and how it is counted."""
+        return {
+            "plan": (self.plan(shelf.shop.id) or Plan()).terms(),
+            "currency": shelf.shop.currency,
+            "rules": self.rules(shelf.shop.id),
+            "products": shelf.product_facts(),
+        }
 
     def rules(self, shop_id: str) -> Rules:
         """How a shop's outcomes are counted: by its own tax and margin, else by the settings'."""

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from thinslice.domain import DAY_US, MICROSECONDS, Change, Verdict
+from thinslice.domain import DAY_US, MICROSECONDS, Change, Planned, Verdict
+from thinslice.outcomes.decision import several
 from thinslice.outcomes.outlook import outlook
 from thinslice.outcomes.readout import read_out
 
@@ -26,6 +27,39 @@ def test_before_anyone_has_joined_nothing_is_foretold(log, experiment):
     readout = read_out(experiment(), log.table(), plan=PLAN, currency="EUR")
     expected = outlook(readout, now_us=DAY_US)
     assert (expected.visitors, expected.needed, expected.known_us) == (0, None, None)
+
+
+def test_before_anyone_has_joined_the_day_is_foreseen(log, experiment):
+    """800 visitors, 100 a day with all of the traffic: eight days at least, so two weeks."""
+    log.add("anna", "Page Viewed", 1)
+    planned = Planned(visitors=800, per_day=100.0)
+    readout = read_out(experiment(planned=planned), log.table(), plan=PLAN, currency="EUR")
+    expected = outlook(readout, now_us=MICROSECONDS)
+    assert (expected.needed, expected.per_day, expected.basis) == (800, 100.0, "design")
+    assert expected.known_us == 14 * DAY_US
+    half = replace(readout, experiment=experiment(planned=planned, traffic=0.5))
+    assert outlook(half, now_us=MICROSECONDS).known_us == 21 * DAY_US
+    paused = replace(readout, experiment=experiment(planned=planned, traffic=0.0))
+    assert outlook(paused, now_us=MICROSECONDS).known_us is None
+
+
+def test_visitors_without_an_order_leave_what_was_foreseen(log, experiment):
+    planned = Planned(visitors=5000, per_day=10.0)
+    readout = seen(log, experiment(planned=planned), visitors=20, orders=0)
+    expected = outlook(readout, now_us=DAY_US)
+    assert (expected.visitors, expected.needed) == (40, 4960)
+    assert expected.per_day == pytest.approx(40)
+
+
+def test_a_guardrail_that_may_lose_nothing_has_no_day(log, experiment):
+    for i in range(40):
+        log.shown(f"v{i}", "AB"[i % 2])
+        log.add(f"v{i}", "Product Viewed", 11, product="p")
+        if i < 20:
+            log.order(f"v{i}", 20)
+    plan = {"kpi": "conversion", "guardrails": {"bounce_rate": 0.0}}
+    readout = read_out(experiment(), log.table(), plan=plan, currency="EUR")
+    assert outlook(replace(readout, decision=several("AB")), now_us=DAY_US).needed is None
 
 
 def test_the_day_is_a_whole_number_of_weeks_after_the_start(log, experiment):

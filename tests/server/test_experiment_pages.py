@@ -99,6 +99,31 @@ def test_an_experiment_is_run_from_its_page_from_start_to_conclusion(service: An
     assert "And &lt;b&gt;cost&lt;/b&gt; more." in log
 
 
+def test_the_day_it_will_be_known_is_said_before_anyone_has_joined(
+    service: Any, shop: Path
+) -> None:
+    """Ten visitors a day of whom two buy would take years at 5 %; with everyone it has a day."""
+    now_us = clock_us()
+    events = []
+    for n in range(200):
+        at_us = now_us - (20 - n % 20) * 24 * 60 * MINUTE_US
+        visitor = f"before-{n}"
+        events.append(Event(f"b{n}", EventType.PRODUCT_VIEWED, at_us, visitor, product="p1"))
+        if n < 40:
+            order = {"order_id": f"bo{n}", "revenue_minor": 900}
+            late_us = at_us + MINUTE_US
+            events.append(
+                Event(f"c{n}", EventType.ORDER_COMPLETED, late_us, visitor, **order)  # type: ignore[arg-type]
+            )
+    Engine(Settings(data=shop)).log.append("lamps", events)
+    assert start(service, "foreseen").status == 303
+    page = read(service, "readout?experiment=foreseen")
+    assert "No visitor has joined yet. About 1 a day could have in the weeks before" in page
+    send(service, experiment="foreseen", act="ramp", traffic="100")
+    page = read(service, "readout?experiment=foreseen")
+    assert "About 10 a day could have in the weeks before" in page
+
+
 def test_a_kill_from_the_page_brings_everyone_back(service: Any) -> None:
     start(service, "kill-me")
     assert send(service, act="kill", experiment="kill-me").status == 303

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from thinslice.domain import Experiment, Shop, Variant
+from thinslice.domain import Experiment, Planned, Shop, Variant
 from thinslice.errors import InputError, NotFoundError
 from thinslice.store.control import ControlPlane
 
@@ -44,6 +45,12 @@ def test_an_experiment_comes_back_as_it_was_started(control: ControlPlane) -> No
     started = control.start_experiment(experiment("one"))
     assert control.experiments("lamps") == [started]
     assert (started.state, started.traffic, started.changes[0].what) == ("running", 1.0, "started")
+
+
+def test_what_was_foreseen_is_kept(control: ControlPlane) -> None:
+    foreseen = replace(experiment("one"), planned=Planned(12_000, 430.5))
+    control.start_experiment(foreseen)
+    assert only(control).planned == Planned(12_000, 430.5)
 
 
 def test_a_stopped_experiment_keeps_its_first_end(control: ControlPlane) -> None:

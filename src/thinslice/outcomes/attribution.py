@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from thinslice.domain import DAY_US, MICROSECONDS, EventType
 from thinslice.outcomes import clicks, exposures, visits
-from thinslice.outcomes.ask import Ask, Keyed, asked, asked_tables, over_table, table
+from thinslice.outcomes.ask import Ask, Expression, Keyed, asked, asked_tables, over_table, table
 from thinslice.outcomes.kpi import COLUMNS
 from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.orders import BACK, Orders, shared_ids
@@ -84,12 +84,13 @@ def attribute(
     started_us: int = 0,
     stopped_us: int | None = None,
     now_us: int | None = None,
+    shown: Expression = exposures.exposures,
 ) -> Attributed:
     """Count the outcomes of each variant's visitors.
 
     `events` is a sessionised event table, or what computes expressions over a log. What happens
     from `stopped_us` on does not count, except that orders may still come back. Nor does what
-    claims to be more than a day later than `now_us`, the clock.
+    claims to be more than a day later than `now_us`, the clock. `shown` finds the lists that count.
     """
     import pyarrow as pa
 
@@ -98,7 +99,7 @@ def attribute(
         {
             "shared_ids": shared_ids,
             "unfit_lists": exposures.unfit_lists,
-            "exposures": exposures.exposures,
+            "exposures": shown,
             "who": exposures.who,
             "actions": exposures.actions,
             "visitors": _Visitors(rules or Rules(), currency),

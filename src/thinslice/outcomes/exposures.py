@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SHOWN = (EventType.RECOMMENDATION_SERVED, EventType.RECOMMENDATION_VIEWED)
+EVERYONE = "everyone"
+"""The one variant of visitors who are not split."""
+
 _LEFT_OUT = r'"left_out":\s*"([a-z_]+)"'
 _DEVICE = r'"device":\s*"(phone|tablet|computer|bot)"'
 _MINUTE_US = 60_000_000
@@ -49,6 +52,23 @@ def exposures(events: ir.Table, keyed: Keyed) -> ir.Table:
         "visitor", "variant", "time_us", list_id=shown.exposure_id.coalesce(shown.message_id)
     )
     return lists.anti_join(table("unfit_lists"), "list_id")
+
+
+def looks_at_products(events: ir.Table, keyed: Keyed) -> ir.Table:
+    """As if everyone had been shown a list with every product they looked at from `started_us` on.
+
+    For visitors of before an experiment.
+    """
+    import ibis
+
+    looks = in_period(events).filter(
+        events.type == EventType.PRODUCT_VIEWED,
+        events.time_us >= asked("started_us"),
+        events.visitor != "",
+    )
+    return looks.select(
+        "visitor", variant=ibis.literal(EVERYONE), time_us=looks.time_us, list_id=looks.message_id
+    )
 
 
 def who(events: ir.Table, keyed: Keyed) -> ir.Table:

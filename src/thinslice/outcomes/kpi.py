@@ -7,7 +7,10 @@ is made from these definitions by `kpi_page.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 from thinslice.domain import KPI_NAMES
 from thinslice.errors import InputError
@@ -224,3 +227,31 @@ def kpi(name: str) -> Metric:
     close = get_close_matches(name, KPIS, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise InputError(f"no KPI is called {name!r}; {hint}There are: {', '.join(KPIS)}")
+
+
+def asked_by(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
+    """Every KPI with what the plan asks of it: the deciding one first, then the guardrails.
+
+    Raises `InputError` for a plan that says something else, and for one that asks for a margin
+    where nothing says what it is.
+    """
+    if not {"kpi"} <= set(plan) <= {"kpi", "guardrails"}:
+        raise InputError(
+            f"a plan's terms are kpi and guardrails, got {', '.join(map(str, plan)) or 'none'}; "
+            "write {'kpi': 'conversion', 'guardrails': {'bounce_rate': 0.02}}"
+        )
+    deciding = kpi(str(plan["kpi"])).name
+    allowed = plan.get("guardrails") or {}
+    guardrails = {kpi(str(name)).name: float(worse) for name, worse in allowed.items()}
+    first = dict.fromkeys([deciding, *guardrails])
+    shown = [name for name in KPIS if has_margin or KPIS[name].numerator != "margin"]
+    for name in first:
+        if name not in shown:
+            raise InputError(
+                f"{name} needs to know what margin is; import the products' costs, or say it: "
+                "thinslice shop --margin-share 0.35"
+            )
+    return [
+        replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
+        for name in [*first, *(name for name in shown if name not in first)]
+    ]

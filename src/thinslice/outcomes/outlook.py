@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 from thinslice.domain import DAY_US, Verdict
-from thinslice.errors import NotEnoughDataError
-from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.foresight import WORTH_FINDING, visitors_needed
 from thinslice.outcomes.readout import Readout
-from thinslice.outcomes.sizing import design
-
-WORTH_FINDING = 0.1
-"""The relative change to be found where the data do not yet say how large it looks."""
 
 WEEK_US = 7 * DAY_US
 FAR_US = 3 * 365 * DAY_US
@@ -49,38 +46,48 @@ class Outlook:
 def outlook(readout: Readout, now_us: int) -> Outlook | None:
     """What to expect of an experiment that runs and is not settled; None for any other.
 
-    New visitors a day are those so far over the days it ran, each day counted by its traffic. The
-    day is a whole number of weeks after the start, since shoppers differ by weekday.
+    New visitors a day are those so far over the days it ran, each day counted by its traffic;
+    before anyone has joined, those of the weeks before. The day is a whole number of weeks after
+    the start, since shoppers differ by weekday.
     """
     experiment = readout.experiment
     settled = readout.verdict not in (None, Verdict.NOT_PROVEN)
     if experiment.stopped_us is not None or settled or not readout.split.ok:
         return None
     visitors = sum(moments.n for moments in readout.moments.values())
-    days = experiment.traffic_days(now_us)
-    per_day = visitors / days * experiment.traffic if days > 0.01 else 0.0
+    per_day = _per_day(readout, visitors, now_us)
     needed, basis = _needed(readout, visitors)
-    known_us = None
-    if needed is not None and per_day > 0:
-        wait_us = int(needed / per_day * DAY_US)
-        weeks = math.ceil((now_us + wait_us - experiment.started_us) / WEEK_US)
-        known_us = experiment.started_us + weeks * WEEK_US
-    if known_us is not None and known_us - now_us > FAR_US:
-        known_us = None
-    return Outlook(visitors, per_day, needed, known_us, basis)
+    return Outlook(visitors, per_day, needed, _known_us(readout, needed, per_day, now_us), basis)
+
+
+def _per_day(readout: Readout, visitors: int, now_us: int) -> float:
+    experiment = readout.experiment
+    days = experiment.traffic_days(now_us)
+    if visitors and days > 0.01:
+        return visitors / days * experiment.traffic
+    return experiment.planned.per_day * experiment.traffic if experiment.planned else 0.0
+
+
+def _known_us(readout: Readout, needed: int | None, per_day: float, now_us: int) -> int | None:
+    """The end of the week in which as many as are needed will have joined."""
+    if needed is None or not per_day > 0:
+        return None
+    started_us = readout.experiment.started_us
+    wait_us = int(needed / per_day * DAY_US)
+    weeks = max(1, math.ceil((now_us + wait_us - started_us) / WEEK_US))
+    known_us = started_us + weeks * WEEK_US
+    return known_us if known_us - now_us <= FAR_US else None
 
 
 def _needed(readout: Readout, visitors: int) -> tuple[int | None, str]:
+    """How many more, and what for."""
     if readout.decision.more_visitors:
         return readout.decision.more_visitors, "looks"
-    if not visitors:
-        return None, "design"
-    everyone: Moments | None = None
-    for moments in readout.moments.values():
-        everyone = moments if everyone is None else everyone + moments
-    asked = [row.metric for row in readout.rows if row.metric.is_success or row.metric.is_guardrail]
-    try:
-        planned = design(asked, data=everyone, mde=WORTH_FINDING)
-    except NotEnoughDataError:
-        return None, "design"
-    return max(0, planned.visitors - visitors), "design"
+    experiment, total = readout.experiment, None
+    if visitors:
+        metrics = [row.metric for row in readout.rows]
+        everyone = reduce(add, readout.moments.values())
+        total = visitors_needed(metrics, everyone, experiment)
+    if total is None and experiment.planned:
+        total = experiment.planned.visitors
+    return (None if total is None else max(0, total - visitors)), "design"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,13 +19,13 @@ from thinslice.outcomes.assignment import check_weights
 from thinslice.outcomes.attribution import Cell, attribute
 from thinslice.outcomes.comparison import Row, compare_all, percent
 from thinslice.outcomes.decision import Decision, decide, refuse, several
-from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
+from thinslice.outcomes.foresight import tuned_for
+from thinslice.outcomes.kpi import COLUMNS, asked_by, kpi
 from thinslice.outcomes.metric import Metric
 from thinslice.outcomes.moments import Moments
 from thinslice.outcomes.rules import ProductFacts, Rules
 from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
 from thinslice.outcomes.segments import Segment, segments_dict, segments_of
-from thinslice.outcomes.sequential import TUNED_FOR
 from thinslice.outcomes.series import Day, daily, days_of, local_date
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def read_out(
     rules, products = rules or Rules(), products or ProductFacts()
     names = _variant_names(experiment)
     pair = (names[0], _treatment(names, treatment))
-    metrics = _asked(plan, has_margin=bool(products.costs) or rules.margin_share is not None)
+    metrics = asked_by(plan, has_margin=products.has_margin(rules))
     zone = _zone(time_zone)
     found = attribute(
         events,
@@ -216,7 +216,7 @@ def read_out(
     moments = _per_variant(found.cells, names)
     control, treated = (moments[name] for name in pair)
     money_unit = 10.0 ** -minor_digits(currency)
-    looks = TUNED_FOR if experiment.sequential else None
+    looks = tuned_for(experiment)
     rows = compare_all(metrics, control, treated, tuned_for=looks, money_unit=money_unit)
     visitors = [moments[name].n for name in names]
     weights = [variant.weight for variant in experiment.variants]
@@ -236,7 +236,7 @@ def read_out(
         rows,
         split,
         {metric.name: daily(days, names, pair, metric, money_unit, looks) for metric in metrics},
-        segments_of(found.segments, pair, _for_segments(metrics), money_unit),
+        segments_of(found.segments, pair, _for_segments(metrics), money_unit, looks),
         found.left_out,
         rules,
         _margin_source(rules, products, found.uncosted, moments),
@@ -263,30 +263,6 @@ def _treatment(names: Sequence[str], treatment: str | None) -> str:
     if treatment is not None and treatment not in names[1:]:
         raise InputError(f"no treatment is called {treatment!r}; there are: {', '.join(names[1:])}")
     return treatment or names[1]
-
-
-def _asked(plan: Mapping[str, Any], *, has_margin: bool) -> list[Metric]:
-    """Every KPI with what the plan asks of it: the deciding one first, then the guardrails."""
-    if not {"kpi"} <= set(plan) <= {"kpi", "guardrails"}:
-        raise InputError(
-            f"a plan's terms are kpi and guardrails, got {', '.join(map(str, plan)) or 'none'}; "
-            "write {'kpi': 'conversion', 'guardrails': {'bounce_rate': 0.02}}"
-        )
-    deciding = kpi(str(plan["kpi"])).name
-    allowed = plan.get("guardrails") or {}
-    guardrails = {kpi(str(name)).name: float(worse) for name, worse in allowed.items()}
-    first = dict.fromkeys([deciding, *guardrails])
-    shown = [name for name in KPIS if has_margin or KPIS[name].numerator != "margin"]
-    for name in first:
-        if name not in shown:
-            raise InputError(
-                f"{name} needs to know what margin is; import the products' costs, or say it: "
-                "thinslice shop --margin-share 0.35"
-            )
-    return [
-        replace(KPIS[name], decides=name == deciding, max_worse=guardrails.get(name))
-        for name in [*first, *(name for name in shown if name not in first)]
-    ]
 
 
 def _for_segments(metrics: Sequence[Metric]) -> list[Metric]:

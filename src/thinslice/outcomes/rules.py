@@ -55,6 +55,10 @@ class ProductFacts:
     categories: Mapping[str, str] = field(default_factory=dict)
     costs: Mapping[str, int] = field(default_factory=dict)
 
+    def has_margin(self, rules: Rules) -> bool:
+        """Whether anything says what margin is."""
+        return bool(self.costs) or rules.margin_share is not None
+
 
 def _check(name: str, value: float, least: float, most: float) -> None:
     if not (math.isfinite(value) and least <= value <= most):

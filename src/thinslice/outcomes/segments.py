@@ -60,10 +60,12 @@ def segments_of(
     pair: tuple[str, str],
     metrics: Sequence[Metric],
     money_unit: float,
+    tuned_for: float | None = None,
 ) -> tuple[Segment, ...]:
     """Every segment with its rows, the largest first; at most `MOST` of a kind, and the others.
 
-    `found` has the moments per kind, name and variant. Each interval holds at 95 % by itself.
+    `found` has the moments per kind, name and variant. Each interval holds at 95 % by itself: once,
+    or with `tuned_for` at all looks together (`sequential.py`).
     """
     segments = []
     for kind in KINDS:
@@ -75,7 +77,10 @@ def segments_of(
             part[variant] = part[variant] + one if variant in part else one
         for name, sides in _largest(moments, pair).items():
             control, treatment = (sides.get(side, Moments.zero(COLUMNS)) for side in pair)
-            rows = [compare(m, control, treatment, money_unit=money_unit) for m in metrics]
+            rows = [
+                compare(m, control, treatment, tuned_for=tuned_for, money_unit=money_unit)
+                for m in metrics
+            ]
             segments.append(Segment(kind, name, (control.n, treatment.n), tuple(rows)))
     return tuple(segments)
 
@@ -99,8 +104,8 @@ def _caution(compared: int, clear: int) -> str:
         return "There is too little data in any segment to compare the variants."
     return (
         f"Exploratory: {compared} comparisons, of which {clear} look clear; without any effect "
-        f"about {max(1, round(compared / 20))} would, by chance. They decide nothing: what looks "
-        "promising is the question of the next experiment."
+        f"about {max(1, round(compared / 20))} or fewer would, by chance. They decide "
+        "nothing: what looks promising is the question of the next experiment."
     )
 
 

@@ -88,23 +88,27 @@ def changed(change: Mapping[str, Any]) -> str:
 def known_when(outlook: Mapping[str, Any], zone: str = "UTC") -> str:
     """When an experiment that runs will be known, with what that rests on.
 
-    >>> known_when({"visitors": 0, "per_day": 0.0, "needed": None, "known_us": None, "basis": ""})
+    >>> nobody = {"visitors": 0, "per_day": 0.0, "needed": None, "known_us": None, "basis": ""}
+    >>> known_when(nobody)
     'No visitor has joined yet, so nobody can say when it will be known.'
+    >>> known_when({**nobody, "per_day": 430.0, "needed": 12_000, "worth_finding": 0.1})
+    'No visitor has joined yet. About 430 a day could have in the weeks before; at that pace it \
+takes more than three years to find a change of 10%, for which about 12,000 are needed.'
     """
     if not outlook["visitors"]:
-        return "No visitor has joined yet, so nobody can say when it will be known."
+        return f"No visitor has joined yet{_foreseen(outlook, zone)}"
     joined = f"{plural(outlook['visitors'], 'visitor')} joined so far"
-    pace = f", about {count(max(1, outlook['per_day']))} a day" if outlook["per_day"] else ""
+    if outlook["per_day"]:
+        joined += f", about {count(max(1, outlook['per_day']))} a day"
     if outlook["needed"] is None:
-        return f"{joined}{pace}; it cannot be said yet how many are needed."
-    needed = int(two_significant(outlook["needed"]))
+        return f"{joined}; it cannot be said yet how many are needed."
     why = (
         "to settle the difference that it looks like now"
         if outlook["basis"] == "looks"
         else f"to find a change of {brief_percent(outlook['worth_finding'])}"
     )
     if not outlook["needed"]:
-        return f"{joined}{pace}: enough {why}, if there is one."
+        return f"{joined}: enough {why}, if there is one."
     when = (
         f", which is around {day(outlook['known_us'], zone)}"
         if outlook["known_us"]
@@ -112,7 +116,27 @@ def known_when(outlook: Mapping[str, Any], zone: str = "UTC") -> str:
         if outlook["per_day"]
         else ""
     )
-    return f"{joined}{pace}; it takes about {count(needed)} more {why}{when}."
+    return f"{joined}; it takes about {_rounded(outlook['needed'])} more {why}{when}."
+
+
+def _foreseen(outlook: Mapping[str, Any], zone: str) -> str:
+    """The rest of the sentence, before anyone has joined."""
+    if outlook["needed"] is None or not outlook["per_day"]:
+        return ", so nobody can say when it will be known."
+    pace = f"About {count(max(1, outlook['per_day']))} a day could have in the weeks before"
+    change = f"a change of {brief_percent(outlook['worth_finding'])}"
+    found = (
+        f"{change} is found around {day(outlook['known_us'], zone)}"
+        if outlook["known_us"]
+        else f"it takes more than three years to find {change}"
+    )
+    return (
+        f". {pace}; at that pace {found}, for which about {_rounded(outlook['needed'])} are needed."
+    )
+
+
+def _rounded(n: float) -> str:
+    return count(int(two_significant(n)))
 
 
 FUNCTIONS = {

@@ -97,6 +97,12 @@ def taxes_and_margins(db: sqlite3.Connection) -> None:
     db.execute("alter table shops add column margin_share real")
 
 
+def planned_sizes(db: sqlite3.Connection) -> None:
+    """What an experiment was foreseen to take when it began."""
+    db.execute("alter table experiments add column planned_visitors integer")
+    db.execute("alter table experiments add column planned_per_day real")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shops_and_keys,
     experiments_and_plans,
@@ -104,6 +110,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     running_experiments,
     looks,
     taxes_and_margins,
+    planned_sizes,
 )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from thinslice.domain import Change, Experiment, Variant
+from thinslice.domain import Change, Experiment, Planned, Variant
 from thinslice.errors import InputError, NotFoundError
 from thinslice.store.control_file import clock_us
 from thinslice.store.shops import SHOP_ID, ShopTables
@@ -56,15 +56,18 @@ class ExperimentTables(ShopTables):
                         f"{running.placement!r}; stop it first"
                     )
             variants = [[v.name, v.policy, v.weight] for v in experiment.variants]
+            planned = experiment.planned
             db.execute(
                 "insert into experiments(shop, id, question, variants, salt, started_us,"
-                ' stopped_us, placement, known_effect, traffic, "after", sequential)'
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ' stopped_us, placement, known_effect, traffic, "after", sequential,'
+                " planned_visitors, planned_per_day)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(experiment.shop, experiment.id, experiment.question, json.dumps(variants)),
                     *(experiment.salt, experiment.started_us, experiment.stopped_us),
                     *(experiment.placement, experiment.known_effect, experiment.traffic),
                     *(experiment.after, int(experiment.sequential)),
+                    *((planned.visitors, planned.per_day) if planned else (None, None)),
                 ),
             )
             _note(db, experiment.shop, experiment.id, began)
@@ -242,7 +245,8 @@ def _experiments(db: sqlite3.Connection, shop: str) -> list[Experiment]:
         changes[name].append(Change(*row))
     rows = db.execute(
         "select id, shop, question, variants, salt, started_us, stopped_us, placement,"
-        ' known_effect, traffic, "after", sequential from experiments'
+        ' known_effect, traffic, "after", sequential, planned_visitors, planned_per_day'
+        " from experiments"
         " where shop = ? order by started_us, id",
         (shop,),
     ).fetchall()
@@ -254,9 +258,10 @@ def _experiments(db: sqlite3.Connection, shop: str) -> list[Experiment]:
                 *rest,
             ),
             sequential=bool(sequential),
+            planned=Planned(visitors, per_day) if visitors else None,
             changes=tuple(changes[experiment_id]),
         )
-        for experiment_id, shop_id, question, variants, *rest, sequential in rows
+        for experiment_id, shop_id, question, variants, *rest, sequential, visitors, per_day in rows
     ]
 
 
