@@ -42,8 +42,8 @@ from thinslice.models.photos.fusion import learn_fusion
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.titles.features import clean
 from thinslice.models.titles.training import learn_titles
-from thinslice.shelf.photo_learning import BITS, WEIGHTS
-from thinslice.shelf.photo_search import LIKELY_KIND
+from thinslice.shelf.photo_kind import NEIGHBOURS, likeliest_kind
+from thinslice.shelf.photo_weights import BITS, WEIGHTS
 
 FEWEST = 50
 GALLERY = 10_000
@@ -194,6 +194,8 @@ def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any)
     kind_codes = np.searchsorted(kind_names, photos.kinds[teach])
     kind_weights, kind_intercepts = fit_linear(x[teach], kind_codes, len(kind_names))
     likely = chances(x[asked] @ kind_weights + kind_intercepts, 1.0)
+    usual = scored(vectors, asked, gallery)
+    order = np.argpartition(-usual, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     for name, colour_of in (("by photo", seen), ("as listed", photos.colours[gallery])):
         found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
         as_asked, of_kind = [], []
@@ -205,8 +207,12 @@ def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any)
                 continue
             wanted = draw.choice(there)
             scores = np.where(colour_of == wanted, found[row], -9)
-            if likely[row].max() >= LIKELY_KIND:
-                scores += 5 * (photos.kinds[gallery] == kind_names[likely[row].argmax()])
+            near = gallery[order[row]]
+            guess = likeliest_kind(
+                dict(zip(kind_names, likely[row], strict=True)),
+                zip(photos.kinds[near], usual[row][order[row]], strict=True),
+            )
+            scores += 5 * (photos.kinds[gallery] == guess)
             ten = gallery[np.argpartition(-scores, 10)[:10]]
             as_asked.append((photos.colours[ten] == wanted).mean())
             of_kind.append((photos.kinds[ten] == photos.kinds[i]).mean())

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from thinslice.domain import Event, Product, Scored, SessionLog
 
@@ -68,4 +72,23 @@ class Recommender(Protocol):
         Unknown products are ignored. The session's last product is never in the answer. An empty
         session, or one of unknown products only, gets an empty list unless the model needs none.
         """
+        ...
+
+
+class Encoder(Protocol):
+    """Turns photos into vectors. An index keeps the `hash` of the encoder whose vectors it holds,
+    which covers the model and how pixels are prepared, and is never searched with another's.
+    """
+
+    folder: Path
+    side: int
+    hash: str
+
+    @property
+    def dimensions(self) -> Mapping[str, int]:
+        """The dimensions of each part: style, shape and colour, and where there is one identity."""
+        ...
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Unit vectors (n, dim) by part, of (n, side, side, 3) pixels."""
         ...

@@ -9,18 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.models.photos.graphs import two_towers
 
 from thinslice.demo.catalogue import make_catalogue
 from thinslice.demo.pictures import draw_pictures
 from thinslice.domain import Filters, Product
 from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
+from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_search import PhotoSearch, PhotoWish, balanced
+from thinslice.shelf.photo_search import PhotoSearch, PhotoWish
 from thinslice.shelf.photo_tags import tag_photos
+from thinslice.shelf.photo_weights import balanced
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
+
+COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
 
 
 class Drawn:
@@ -243,6 +248,57 @@ def test_what_looks_alike_is_a_candidate_for_lists_and_nothing_is_where_there_is
     assert {c.because for c in near} == {product}
     assert shop.search.nearest("nobody") == []
     assert empty.nearest(product) == []
+
+
+def test_a_pretrained_model_takes_the_place_of_the_shipped_one_and_of_its_vectors(
+    tmp_path: Path,
+) -> None:
+    drawn = Drawn(tmp_path, per_cell=1)
+    drawn.search.build()
+    before = drawn.search.served()
+    product = next(iter(drawn.products))
+    old = drawn.vectors(product)
+    model = two_towers(tmp_path / "model")
+    drawn.search.build(encoder=str(model))
+    served = drawn.search.served()
+    assert served.encoder.hash == served.index.encoder != before.encoder.hash
+    assert set(served.index.bits) == {"style", "shape", "colour"}
+    with pytest.raises(InputError, match="'identity'"):
+        drawn.search.search(old)
+    with pytest.raises(InputError, match="cannot be compared"):
+        VectorIndex.open(served.folder / "index", encoder=before.encoder.hash)
+    pixels = decode(drawn.pictures[product], served.encoder.side)
+    assert drawn.search.search(drawn.search.encode(pixels))[0].product.id == product
+    wish = PhotoWish(n=5, weights=balanced(0.2), filters=Filters(in_stock=True))
+    assert len(drawn.search.similar(product, wish)) == 5
+    drawn.search.build()
+    assert drawn.search.served().encoder.hash == served.encoder.hash
+    drawn.search.build(encoder="shipped")
+    assert drawn.search.served().encoder.hash == before.encoder.hash
+
+
+def test_a_model_that_cannot_be_taken_leaves_what_is_in_force(shop: Drawn, tmp_path: Path) -> None:
+    before = shop.search.served().folder
+    for model, said in ((tmp_path / "none.onnx", "no file"), (tmp_path, "the ONNX file itself")):
+        with pytest.raises(InputError, match=said):
+            shop.search.build(encoder=str(model))
+    assert shop.search.served().folder == before
+    assert not [f for f in shop.search.folder.glob("photos-*") if f > before]
+
+
+def test_words_find_products_by_title_or_by_photo_where_the_model_reads(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path, per_cell=1)
+    for colour in ("red", "green", "blue"):
+        drawn.store.put(colour, as_jpeg(np.full((90, 90, 3), COLOURS[colour], np.uint8)))
+    drawn.catalog.upsert(Product(c, f"Zebu cloth {c}", "Cloth") for c in COLOURS)
+    drawn.catalog.mark_photos(COLOURS)
+    drawn.search.build()
+    assert {h.product.id for h in drawn.search.by_words("CLOTH zebu")} == set(COLOURS)
+    assert drawn.search.by_words("cloth unicorn") == []
+    drawn.search.build(encoder=str(two_towers(tmp_path / "model")))
+    for colour in COLOURS:
+        best = drawn.search.by_words(f"something {colour}", PhotoWish(n=3))[0]
+        assert (best.product.id, best.why) == (colour, "its photo fits the words")
 
 
 def test_two_services_over_one_folder_see_the_same(tmp_path: Path, shop: Drawn) -> None:

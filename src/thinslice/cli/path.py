@@ -148,6 +148,14 @@ def build(
             "--fit-encoder", help="Only the photos, after fitting the encoder to them (torch)."
         ),
     ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Only the photos, seen by another model: the path of an ONNX file or folder, an "
+            "id on the hub, open_clip:NAME, timm:NAME, or shipped.",
+            metavar="MODEL",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -164,10 +172,16 @@ def build(
         with console.status("learning the categories ..."):
             say(engine.titles(shop_id).learn().sentence())
         return
-    if photos or fit_encoder:
+    if photos or fit_encoder or encoder:
+        if fit_encoder and encoder:
+            raise InputError(
+                "--fit-encoder fits the shipped encoder and --encoder takes another; give one"
+            )
         fit_minutes = (10 if minutes is None else minutes) if fit_encoder else None
         with progress_bar("learning from the photos") as progress:
-            found = engine.photo_search(shop_id).build(fit_minutes=fit_minutes, progress=progress)
+            found = engine.photo_search(shop_id).build(
+                fit_minutes=fit_minutes, encoder=encoder, progress=progress
+            )
         say(f"{found['photos']:,} photos can be searched. {found['quality']['sentence']}")
         return
     with progress_bar("learning from the sessions") as progress:

@@ -42,7 +42,8 @@ class PhotoQuality:
         if self.is_rough:
             found += (
                 " Results are rough: these photos are unlike those the encoder learned from. Fit "
-                "it to this shop: thinslice build --fit-encoder"
+                "it to this shop, thinslice build --fit-encoder, or take a pretrained model, "
+                "thinslice build --encoder MODEL"
             )
         return found
 

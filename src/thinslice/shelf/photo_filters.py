@@ -27,6 +27,7 @@ class Masks:
         self, index: VectorIndex, products: Mapping[str, Product], heads: ImageClassifier | None
     ) -> None:
         self.products = products
+        self.ids = index.ids
         self.revision = index.revision
         self._index = index
         self._heads = heads
@@ -81,7 +82,7 @@ class Masks:
     def _kept(self, key: tuple[Any, ...], fits: Callable[[Product], bool]) -> NDArray[np.bool_]:
         mask = self._made.get(key)
         if mask is None:
-            found = (self.products.get(product) for product in self._index.ids)
+            found = (self.products.get(product) for product in self.ids)
             mask = np.fromiter((p is not None and fits(p) for p in found), bool)
             if len(self._made) >= KEPT:
                 self._made.clear()

@@ -1,7 +1,7 @@
 """From a shop's photos to a folder that answers: encoder, index, heads, and how well they do.
 
 FOLDER/
-├── encoder/        the encoder, where one was fitted to the shop
+├── encoder/        the encoder, where one was fitted to the shop or taken over
 ├── index/          the vectors of every photo
 ├── heads/          category and colour by linear models, where labels were known
 └── meta.json       what was measured, and which encoder and heads these are
@@ -23,22 +23,22 @@ from thinslice.durable import write_durably
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.photo_search import PhotoQuality, photo_quality
 from thinslice.index.vector_index import VectorIndex
+from thinslice.interfaces import Encoder
 from thinslice.models.photos.classifier import HeldOut, ImageClassifier, learn_photos
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.encoder import ImageEncoder, fit_encoder
+from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode
 from thinslice.models.photos.review import disagreements
+from thinslice.models.photos.training import import_torch
 from thinslice.ranking.photo_reasons import usual_cosines
+from thinslice.shelf.photo_weights import BITS, weights_for
 from thinslice.store.photos import PhotoStore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
-
-BITS = {"style": 256, "identity": 256, "shape": 128, "colour": 128}
-WEIGHTS = {"style": 1.0, "identity": 0.7, "shape": 0.5, "colour": 0.35}
-"""How much each part counts unless somebody moves the slider."""
 
 BATCH = 64
 MOST_LEARNED = 20_000
@@ -70,7 +70,7 @@ class Album:
             return None
 
     def encoded(
-        self, ids: Sequence[str], encoder: ImageEncoder, progress: Progress | None = None
+        self, ids: Sequence[str], encoder: Encoder, progress: Progress | None = None
     ) -> tuple[list[str], dict[str, NDArray[np.float16]]]:
         """The vectors of the photos that can be read, with their products."""
         kept: list[str] = []
@@ -90,7 +90,7 @@ class Album:
 
 
 def learn_album(
-    album: Album, folder: Path, encoder: ImageEncoder, progress: Progress | None = None
+    album: Album, folder: Path, encoder: Encoder, progress: Progress | None = None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Index every photo in `folder` and learn what they show.
 
@@ -103,11 +103,12 @@ def learn_album(
             "photos are searched by photos, and no product has one that can be read; import them: "
             "thinslice import --photos FOLDER-OR-ZIP"
         )
-    index = VectorIndex.create(folder / "index", encoder=encoder.hash, bits=BITS)
+    bits = {part: BITS[part] for part in encoder.dimensions}
+    index = VectorIndex.create(folder / "index", encoder=encoder.hash, bits=bits)
     index.add(ids, vectors)
     heads, doubted = _heads(album, folder / "heads", encoder, ids, vectors)
     meta = {
-        "fitted": encoder.folder.parent == folder,
+        "own_encoder": encoder.folder.parent == folder,
         "encoder": encoder.hash,
         "photos": len(ids),
         "heads": heads.version if heads else None,
@@ -121,8 +122,9 @@ def learn_album(
 
 def fitted_encoder(
     album: Album, folder: Path, *, minutes: float, progress: Progress | None = None
-) -> ImageEncoder:
+) -> Encoder:
     """The shipped encoder, fitted to these photos and written to `folder` (needs torch)."""
+    import_torch()  # before a thousand photos are read
     chosen = np.random.default_rng(0).permutation(album.ids)[:MOST_LEARNED].tolist()
     found = {i: p for i in chosen if (p := album.pixels(i, SOURCE_SIDE)) is not None}
     pixels = np.stack(list(found.values())) if found else np.empty((0, 1, 1, 3), np.uint8)
@@ -131,14 +133,14 @@ def fitted_encoder(
     return ImageEncoder(folder)
 
 
-def kept_encoder(encoder: ImageEncoder, folder: Path) -> ImageEncoder:
-    """A fitted encoder taken over into another folder."""
+def kept_encoder(encoder: Encoder, folder: Path) -> Encoder:
+    """An encoder of the shop's own, taken over into another folder."""
     shutil.copytree(encoder.folder, folder)
-    return ImageEncoder(folder)
+    return open_encoder(folder)
 
 
 def _heads(
-    album: Album, folder: Path, encoder: ImageEncoder, ids: Sequence[str], vectors: Vectors
+    album: Album, folder: Path, encoder: Encoder, ids: Sequence[str], vectors: Vectors
 ) -> tuple[ImageClassifier | None, list[dict[str, Any]]]:
     rows = np.sort(np.random.default_rng(0).permutation(len(ids))[:MOST_LEARNED])
     chosen = [ids[row] for row in rows]
@@ -170,7 +172,7 @@ def _doubted(
 
 
 def _quality(
-    album: Album, encoder: ImageEncoder, index: VectorIndex, ids: Sequence[str]
+    album: Album, encoder: Encoder, index: VectorIndex, ids: Sequence[str]
 ) -> PhotoQuality:
     own, seen = [], []
     for row in np.random.default_rng(0).permutation(len(ids))[:SAMPLED].tolist():
@@ -178,9 +180,9 @@ def _quality(
         if pixels is not None:
             own.append(ids[row])
             seen.append(distorted(pixels, seed=row))
-    vectors = encoder.encode_images(np.stack(seen))
+    vectors, weights = encoder.encode_images(np.stack(seen)), weights_for(index)
     found = [
-        index.search({part: one[i] for part, one in vectors.items()}, 11, weights=WEIGHTS)
+        index.search({part: one[i] for part, one in vectors.items()}, 11, weights=weights)
         for i in range(len(own))
     ]
     categories = {i: album.products[i].category for i in ids}
@@ -192,5 +194,5 @@ def _batches(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         yield min(first + BATCH, len(ids)), ids[first : first + BATCH]
 
 
-def _shape(encoder: ImageEncoder) -> tuple[int, int, int]:
+def _shape(encoder: Encoder) -> tuple[int, int, int]:
     return encoder.side, encoder.side, 3

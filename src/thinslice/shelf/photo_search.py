@@ -10,7 +10,6 @@ that read them) is one folder, and CURRENT names the folder in force.
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
@@ -23,24 +22,29 @@ import numpy as np
 
 from thinslice.domain import Filters, Product, Scored
 from thinslice.durable import locked, make_folder, write_durably
-from thinslice.errors import InputError, NotFoundError, StorageError
+from thinslice.errors import NotFoundError, StorageError
 from thinslice.index.near_duplicates import near_duplicates
 from thinslice.index.search import Near
 from thinslice.index.vector_index import VectorIndex
-from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
-from thinslice.models.photos.encoder import SHIPPED, ImageEncoder
+from thinslice.interfaces import Encoder
+from thinslice.models.photos.adopting import adopt
+from thinslice.models.photos.classifier import PhotoTag, joined
+from thinslice.models.photos.encoder import ImageEncoder
+from thinslice.models.photos.onnx_encoder import OnnxEncoder, open_encoder
 from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
 from thinslice.ranking.photo_reasons import why
 from thinslice.shelf.photo_filters import Masks
+from thinslice.shelf.photo_kind import NEIGHBOURS, likeliest_kind
 from thinslice.shelf.photo_learning import (
-    WEIGHTS,
     Album,
     Progress,
     fitted_encoder,
     kept_encoder,
     learn_album,
 )
+from thinslice.shelf.photo_served import Served
+from thinslice.shelf.photo_weights import weights_for
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
@@ -53,9 +57,6 @@ if TYPE_CHECKING:
 EVERYTHING = Filters(in_stock=False)
 DUPLICATE = 0.96
 """Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
-
-LIKELY_KIND = 0.5
-"""Confidence in a photo's category from which its kind is kept when another colour is asked for."""
 
 _LOOK_AGAIN_S = 0.2
 
@@ -83,44 +84,6 @@ class PhotoWish:
     filters: Filters = EVERYTHING
     colour: str | None = None
     words: str = ""
-
-
-@dataclass(eq=False)
-class Served:
-    """What is in force together; `heads` is None where no labels were known."""
-
-    folder: Path
-    encoder: ImageEncoder
-    index: VectorIndex
-    heads: ImageClassifier | None
-    meta: Mapping[str, Any]
-    masks: Masks | None = None
-
-    def masks_of(self, index: VectorIndex, products: Mapping[str, Product]) -> Masks:
-        """The masks over an index and a catalogue, kept for as long as both stay as they are."""
-        masks = self.masks
-        if masks is None or masks.products is not products or masks.revision != index.revision:
-            masks = self.masks = Masks(index, products, self.heads)
-        return masks
-
-    @classmethod
-    def load(cls, folder: Path) -> Served:
-        try:
-            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"what was learned from photos in {folder} cannot be read ({error}); build it "
-                "again: thinslice build"
-            ) from error
-        encoder = ImageEncoder(folder / "encoder" if meta["fitted"] else SHIPPED)
-        if encoder.hash != meta["encoder"]:
-            raise StorageError(
-                f"the photos in {folder} were encoded by {meta['encoder']}, and the encoder is "
-                f"{encoder.hash} by now; encode them again: thinslice build"
-            )
-        index = VectorIndex.open(folder / "index", encoder=encoder.hash)
-        heads = ImageClassifier.load(folder / "heads", meta["heads"]) if meta["heads"] else None
-        return cls(folder, encoder, index, heads, meta)
 
 
 class PhotoSearch:
@@ -182,12 +145,17 @@ class PhotoSearch:
     # learning
 
     def build(
-        self, *, fit_minutes: float | None = None, progress: Progress | None = None
+        self,
+        *,
+        fit_minutes: float | None = None,
+        encoder: str | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
         """Encode every photo, index it, learn category and colour, and serve the result.
 
-        `fit_minutes` first fits the encoder to these photos (needs torch); one that was fitted
-        before is kept. Returns what was measured. Raises NotEnoughDataError without photos.
+        `fit_minutes` first fits the shipped encoder to these photos (needs torch); `encoder` takes
+        a pretrained model, as `models/photos/adopting.py` says, or "shipped". Without either the
+        one in force is kept. Returns what was measured. Raises NotEnoughDataError without photos.
         """
         make_folder(self.folder)
         with locked(self.folder / ".lock"):
@@ -196,8 +164,13 @@ class PhotoSearch:
             folder.mkdir()
             try:
                 album = self._album()
-                encoder = self._encoder(album, folder / "encoder", fit_minutes, progress)
-                meta, doubted = learn_album(album, folder, encoder, progress)
+                if fit_minutes is not None:
+                    used = fitted_encoder(
+                        album, folder / "encoder", minutes=fit_minutes, progress=progress
+                    )
+                else:
+                    used = self._encoder(folder / "encoder", encoder)
+                meta, doubted = learn_album(album, folder, used, progress)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -225,16 +198,14 @@ class PhotoSearch:
     def _album(self) -> Album:
         return Album(self._catalog.all(), self._pictures)
 
-    def _encoder(
-        self, album: Album, folder: Path, minutes: float | None, progress: Progress | None
-    ) -> ImageEncoder:
-        """Fitted now, fitted before, or the one that is shipped."""
-        if minutes is not None:
-            return fitted_encoder(album, folder, minutes=minutes, progress=progress)
+    def _encoder(self, folder: Path, model: str | None) -> Encoder:
+        """The model that is asked for, the shop's own from before, or the one that is shipped."""
+        if model not in (None, "shipped"):
+            return adopt(str(model), folder)
         name = current(self.folder)
         before = self.folder / name / "encoder" if name else None
-        if before is not None and before.is_dir():
-            return kept_encoder(ImageEncoder(before), folder)
+        if model is None and before is not None and before.is_dir():
+            return kept_encoder(open_encoder(before), folder)
         return ImageEncoder()
 
     def _is_newer(self, product: str, than: float) -> bool:
@@ -254,27 +225,31 @@ class PhotoSearch:
         vectors = self.served().encoder.encode_images(pixels[None])
         return {part: rows[0] for part, rows in vectors.items()}
 
-    def search(self, vectors: Vectors, wish: PhotoWish | None = None) -> list[PhotoHit]:
+    def search(
+        self, vectors: Vectors, wish: PhotoWish | None = None, *, kind: str | None = None
+    ) -> list[PhotoHit]:
         """The products that look most like a photo's vectors, best first.
 
-        Raises InputError for a part or a colour that is not known.
+        Asked for in another colour, those of the photo's kind come first: `kind`, a category, where
+        it is known, else the likeliest. Raises InputError for a part or a colour that is not known.
         """
         wish = wish or PhotoWish()
         served, products = self.served(), self._catalog.all()
         index = served.index.as_it_is()
-        weights = {**WEIGHTS, **wish.weights}
+        weights = weights_for(index, wish.weights)
         masks = served.masks_of(index, products)
         mask = masks.allowed(wish.filters, wish.words)
         found: list[Near] = []
         if wish.colour is not None:
             weights["colour"] = 0.0
             mask = mask & masks.of_colour(wish.colour)
-            kind = self.tag(vectors).get("category")
-            if kind is not None and kind.confidence >= LIKELY_KIND:
-                of_kind = masks.of_kind(kind.label)
+            kind = kind or self._kind(served, index, masks, vectors)
+            if kind is not None:
+                of_kind = masks.of_kind(kind)
                 found = index.search(vectors, wish.n, weights=weights, allowed=mask & of_kind)
                 mask = mask & ~of_kind
-        found += index.search(vectors, wish.n, weights=weights, allowed=mask)
+        if len(found) < wish.n:
+            found += index.search(vectors, wish.n, weights=weights, allowed=mask)
         return [
             PhotoHit(
                 products[near.product],
@@ -285,12 +260,49 @@ class PhotoSearch:
             for near in found[: wish.n]
         ]
 
+    def _kind(
+        self, served: Served, index: VectorIndex, masks: Masks, vectors: Vectors
+    ) -> str | None:
+        """The likeliest category of a photo, by what was learned and by what is near."""
+        shown = masks.allowed(EVERYTHING)
+        near = index.search(vectors, NEIGHBOURS, weights=weights_for(index), allowed=shown)
+        head = served.heads.heads.get("category") if served.heads else None
+        seen: dict[str, float] = {}
+        if head is not None and set(vectors) == set(index.bits):  # words have no shape
+            row = head.chances(joined({part: rows[None] for part, rows in vectors.items()}))[0]
+            seen = dict(zip(head.labels, row.tolist(), strict=True))
+        products = masks.products
+        return likeliest_kind(seen, [(products[one.product].category, one.score) for one in near])
+
     def similar(self, product: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
         """The products that look most like one of the catalogue, which is not among them."""
         wish = wish or PhotoWish(n=8)
         vectors = self.vectors_of(product)
-        found = self.search(vectors, replace(wish, n=wish.n + 1))
+        listed = self._catalog.all().get(product)
+        kind = listed.category or None if listed else None
+        found = self.search(vectors, replace(wish, n=wish.n + 1), kind=kind)
         return [hit for hit in found if hit.product.id != product][: wish.n]
+
+    def by_words(self, words: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
+        """The products that fit a description, best first.
+
+        Where the encoder reads texts (a pretrained one may), those whose photo fits it best; else
+        those that have all of its words, in the order of the catalogue.
+        """
+        wish = replace(wish or PhotoWish(), words="")
+        encoder = self.served().encoder
+        if isinstance(encoder, OnnxEncoder) and encoder.reads_texts:
+            vectors = {"style": encoder.encode_texts([words])[0]}
+            reason = "its photo fits the words"
+            return [replace(hit, why=reason) for hit in self.search(vectors, wish)]
+        served, products = self.served(), self._catalog.all()
+        masks = served.masks_of(served.index.as_it_is(), products)
+        mask = masks.allowed(wish.filters, words)
+        if wish.colour is not None:
+            mask = mask & masks.of_colour(wish.colour)
+        rows = np.flatnonzero(mask)[: wish.n]
+        found = (products[masks.ids[row]] for row in rows)
+        return [PhotoHit(product, 1.0, "it has these words", {}) for product in found]
 
     def nearest(self, product: str, n: int = 20) -> list[Scored]:
         """The products that look most like one of the catalogue, as candidates of a list maker.
@@ -331,7 +343,9 @@ class PhotoSearch:
         products = {i: p for i, p in self._catalog.all().items() if not p.hidden}
         index = self.served().index.as_it_is()
         album, found = self._album(), []
-        for a, b, score in near_duplicates(index, DUPLICATE, weights=WEIGHTS, among=products):
+        for a, b, score in near_duplicates(
+            index, DUPLICATE, weights=weights_for(index), among=products
+        ):
             first, second = (album.pixels(product, SIDE) for product in (a, b))
             if first is not None and second is not None and is_same_picture(first, second):
                 found.append((products[a], products[b], score))
@@ -358,18 +372,3 @@ class PhotoSearch:
         served = self.served()
         meta = {k: v for k, v in served.meta.items() if k != "usual"}
         return {**meta, "photos": len(served.index), "colours": list(self.colours())}
-
-
-def balanced(colour: float) -> dict[str, float]:
-    """Weights for a slider from 0, shape alone, over 0.5, as usual, to 1, colour alone."""
-    if not 0 <= colour <= 1:
-        raise InputError(
-            f"shape against colour is from 0 (shape) to 1 (colour), got {colour}; 0.5 is as usual"
-        )
-    others = min(1.0, 2 - 2 * colour)
-    weights = {part: weight * others for part, weight in WEIGHTS.items()}
-    towards = max(0.0, 2 * colour - 1)
-    return {
-        **weights,
-        "colour": WEIGHTS["colour"] * min(1.0, 2 * colour) * (1 - towards) + towards,
-    }

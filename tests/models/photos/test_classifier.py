@@ -79,3 +79,11 @@ def test_too_little_to_learn_from_is_said() -> None:
         photos()[0], {"category": photos()[1], "season": [None] * 600}, encoder="e"
     )
     assert list(model.heads) == ["category"]
+
+
+def test_parts_are_read_in_one_order_however_they_are_handed_over() -> None:
+    vectors, kinds, colours = photos()
+    model, _ = learn_photos(vectors, {"category": kinds, "colour": colours}, encoder="e")
+    turned = {part: vectors[part] for part in reversed(vectors)}
+    assert list(turned) != list(vectors)
+    assert model.tag(turned) == model.tag(vectors)

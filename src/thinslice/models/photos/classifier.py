@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
+PARTS = ("style", "identity", "shape", "colour")
+"""The parts of an encoder's vectors, in the order in which heads read those that there are."""
+
 MIN_PHOTOS = 8
 """Photos of a label below which it is not learned."""
 
@@ -215,8 +218,9 @@ def learn_photos(
 
 
 def joined(vectors: Vectors) -> NDArray[np.float32]:
-    """All parts of the encoder's vectors side by side, (n, all dimensions)."""
-    return np.concatenate([np.asarray(rows, np.float32) for rows in vectors.values()], axis=1)
+    """All parts of the encoder's vectors side by side, (n, all dimensions), always in one order."""
+    parts = sorted(vectors, key=PARTS.index)
+    return np.concatenate([np.asarray(vectors[part], np.float32) for part in parts], axis=1)
 
 
 def _head(

@@ -18,12 +18,13 @@ import numpy as np
 from thinslice.domain import Filters
 from thinslice.errors import InputError
 from thinslice.server.pages.address import price_minor
-from thinslice.shelf.photo_search import PhotoWish, balanced
+from thinslice.shelf.photo_search import PhotoWish
+from thinslice.shelf.photo_weights import balanced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinslice.models.photos.encoder import ImageEncoder
+    from thinslice.interfaces import Encoder
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
@@ -121,13 +122,13 @@ def like(shop: str, product: str) -> str:
     return PhotoForm(product=product).link(shop)
 
 
-def to_field(vectors: Vectors, encoder: ImageEncoder) -> str:
+def to_field(vectors: Vectors, encoder: Encoder) -> str:
     """The vectors of a photo as text for a field of the page, some two thousand characters."""
     parts = [np.asarray(vectors[part], "<f2").tobytes() for part in sorted(encoder.dimensions)]
     return f"{encoder.hash[:16]}.{base64.urlsafe_b64encode(b''.join(parts)).decode()}"
 
 
-def from_field(text: str, encoder: ImageEncoder) -> dict[str, NDArray[np.float32]]:
+def from_field(text: str, encoder: Encoder) -> dict[str, NDArray[np.float32]]:
     """The vectors that `to_field` wrote, of unit length.
 
     Raises InputError for those of another encoder, and for what it never wrote.

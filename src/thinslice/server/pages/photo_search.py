@@ -43,6 +43,7 @@ N_NEAREST = 10
 AT_ONCE = 4
 """Pictures that one worker looks at, at the same time; the others wait their turn."""
 
+LOOK_SIDE = 96
 _MOST_LOOK = 8_000
 _NO_PICTURE = (
     "Choose a picture first, or start from one of the products below; a JPEG, PNG or WebP file."
@@ -277,11 +278,12 @@ def _look(sent: Mapping[str, Any]) -> str:
 
 
 def _small(pixels: NDArray[np.uint8]) -> str:
-    """What the encoder saw, as JPEG in base64."""
+    """What the encoder saw, at most LOOK_SIDE pixels wide, as JPEG in base64."""
     from PIL import Image
 
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=85)
+    out, picture = io.BytesIO(), Image.fromarray(pixels)
+    picture.thumbnail((LOOK_SIDE, LOOK_SIDE))
+    picture.save(out, "JPEG", quality=85)
     return base64.b64encode(out.getvalue()).decode()
 
 
