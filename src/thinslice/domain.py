@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -241,12 +241,76 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRules:
+    """What a shop wants of every list, whoever makes it: set by people, in force at once.
+
+    pinned             products that come first, in this order
+    buried             products that come last, where nothing else is left to show
+    price_from         least price, as a share of that of the product at hand: 0.5 is half
+    price_to           highest price, as a share of that of the product at hand: 2 is twice
+    most_of_category   products of one category in a list, at most
+    least_categories   different categories in a list, at least, as far as there are as many
+    no_near_duplicates of products that are nearly the same, the first one only
+    """
+
+    pinned: tuple[str, ...] = ()
+    buried: tuple[str, ...] = ()
+    price_from: float | None = None
+    price_to: float | None = None
+    most_of_category: int | None = None
+    least_categories: int | None = None
+    no_near_duplicates: bool = False
+
+    def pin(self, product: str) -> ListRules:
+        """With the product behind those that are pinned already."""
+        return (
+            self
+            if product in self.pinned
+            else replace(self.free(product), pinned=(*self.pinned, product))
+        )
+
+    def bury(self, product: str) -> ListRules:
+        return (
+            self
+            if product in self.buried
+            else replace(self.free(product), buried=(*self.buried, product))
+        )
+
+    def free(self, product: str) -> ListRules:
+        """Neither pinned nor buried."""
+        return replace(
+            self,
+            pinned=tuple(p for p in self.pinned if p != product),
+            buried=tuple(p for p in self.buried if p != product),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChange:
+    """One change of a shop's rules: when, by whom, why, and what holds since."""
+
+    at_us: int
+    who: str
+    why: str
+    rules: ListRules
+
+
+class Ruling(NamedTuple):
+    """What one rule did to one product of a list; `did` is for people."""
+
+    rule: str
+    product: str
+    did: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A request for a list: the running session's products, oldest first, and what may be shown.
 
     `policy` picks the list maker ("session", "item_to_item", "popular" or "list:NAME"); None
     leaves it to the running experiment, or to "session" where there is none. `preview` is an
-    experiment and the variant to see, whoever the visitor is.
+    experiment and the variant to see, whoever the visitor is. With `trace` the list says which rule
+    did what to it; without `ruled` it is made as if the shop had no rules of its own.
     """
 
     items: tuple[str, ...] = ()
@@ -257,6 +321,8 @@ class Query:
     placement: str = "product"
     policy: str | None = None
     preview: tuple[str, str] | None = None
+    trace: bool = False
+    ruled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +364,7 @@ class Exposure:
     variant: str | None = None
     note: str = ""
     left_out: LeftOut | None = None
+    trace: tuple[Ruling, ...] = ()
 
     @property
     def counts(self) -> bool:

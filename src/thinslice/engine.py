@@ -29,6 +29,7 @@ from thinslice.domain import (
     Filters,
     Planned,
     Query,
+    Ruling,
     SessionLog,
     Variant,
     policy_name,
@@ -223,6 +224,8 @@ class Engine:
             titles.learn()
         if (photos := self.photo_search(shop_id)).can_build():
             photos.build()
+            if self.control.list_rules(shop_id).no_near_duplicates:
+                self.shelf(shop_id).photo_twins()
         return bundle
 
     def titles(self, shop_id: str) -> Titles:
@@ -336,7 +339,8 @@ class Engine:
     def _exposure(
         self, shop_id: str, query: Query, ranker: Ranker, policy: str, now_us: int
     ) -> Exposure:
-        recommendations, note = ranker.rank(query, policy, now_us=now_us)
+        trace: list[Ruling] | None = [] if query.trace else None
+        recommendations, note = ranker.rank(query, policy, now_us=now_us, trace=trace)
         return Exposure(
             id=uuid4().hex,
             shop=shop_id,
@@ -348,6 +352,7 @@ class Engine:
             model_version=ranker.version,
             recommendations=recommendations,
             note=note,
+            trace=tuple(trace or ()),
         )
 
     # 6. Did it work, and did it hurt anything?

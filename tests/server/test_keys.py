@@ -19,6 +19,8 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "rampExperiment": ("POST", "/v1/experiments/keys/ramp", {"traffic": 1}),
     "stopExperiment": ("POST", "/v1/experiments/keys/stop", {}),
     "killExperiment": ("POST", "/v1/experiments/keys/kill", None),
+    "rules": ("GET", "/v1/rules", None),
+    "changeRules": ("PATCH", "/v1/rules", {"who": "Ada"}),
 }
 FOR_PAGES = {"batch", "recommend"}
 """What a write key opens too."""

@@ -3,7 +3,18 @@
 Open `path.py` first. Importing a module here is what adds its commands, in this order.
 """
 
-from thinslice.cli import path, money, follow, titles, photos, service, experiments  # isort: skip
+from thinslice.cli import path, money, follow, titles, photos, service, experiments, rules  # isort: skip
 from thinslice.cli.command import app, main
 
-__all__ = ["app", "experiments", "follow", "main", "money", "path", "photos", "service", "titles"]
+__all__ = [
+    "app",
+    "experiments",
+    "follow",
+    "main",
+    "money",
+    "path",
+    "photos",
+    "rules",
+    "service",
+    "titles",
+]

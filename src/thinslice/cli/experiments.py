@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from thinslice.cli.command import app
-from thinslice.cli.options import DataFolder, ShopId, open_engine, pick_shop, say
+from thinslice.cli.options import DataFolder, ShopId, open_engine, pick_shop, say, who_types
 from thinslice.domain import Experiment
 from thinslice.errors import InputError
 
@@ -50,7 +49,7 @@ def start_experiment(
         placement=placement,
         traffic=traffic,
         sequential=not once,
-        who=_who(),
+        who=who_types(),
     )
     say(
         f"Experiment {name} is running with {traffic:.0%} of the visitors, split evenly; the "
@@ -68,7 +67,7 @@ def ramp_experiment(
 ) -> None:
     """Let more visitors take part; nobody changes sides. 0 is a pause."""
     engine = open_engine(data)
-    engine.control.ramp_experiment(pick_shop(engine, shop), name, traffic, who=_who(), why=why)
+    engine.control.ramp_experiment(pick_shop(engine, shop), name, traffic, who=who_types(), why=why)
     say(f"Experiment {name} has {traffic:.0%} of the visitors from now on.")
 
 
@@ -78,7 +77,7 @@ def pause_experiment(
 ) -> None:
     """Show everyone the control's list for now; go on with ramp."""
     engine = open_engine(data)
-    engine.control.ramp_experiment(pick_shop(engine, shop), name, 0, who=_who(), why=why)
+    engine.control.ramp_experiment(pick_shop(engine, shop), name, 0, who=who_types(), why=why)
     say(f"Experiment {name} is paused; go on with: thinslice experiment ramp {name} SHARE")
 
 
@@ -95,7 +94,7 @@ def stop_experiment(
     """End an experiment; from then on everyone sees the control's list, or with --ship the new."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
-    engine.stop_experiment(shop_id, name, ship=ship, who=_who(), why=why)
+    engine.stop_experiment(shop_id, name, ship=ship, who=who_types(), why=why)
     say(_ended(engine.shelf(shop_id).experiment(name)))
 
 
@@ -106,7 +105,7 @@ def kill_experiment(
     """The kill switch: everyone back to the control's list within about a second."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
-    engine.control.stop_experiment(shop_id, name, who=_who(), why=why, killed=True)
+    engine.control.stop_experiment(shop_id, name, who=who_types(), why=why, killed=True)
     say(_ended(engine.shelf(shop_id).experiment(name)))
 
 
@@ -119,7 +118,7 @@ def conclude_experiment(
 ) -> None:
     """Keep what was learned; earlier words stay in the history."""
     engine = open_engine(data)
-    engine.control.conclude_experiment(pick_shop(engine, shop), name, text, who=_who())
+    engine.control.conclude_experiment(pick_shop(engine, shop), name, text, who=who_types())
     say("Kept.")
 
 
@@ -152,7 +151,7 @@ def set_holdout(
     """Keep a share of the visitors out of all experiments, with the list of today."""
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
-    engine.control.set_holdout(shop_id, share, _who())
+    engine.control.set_holdout(shop_id, share, who_types())
     say(f"{share:.1%} of the visitors of {shop_id} see today's list, whatever else runs.")
 
 
@@ -170,11 +169,3 @@ def list_experiments(shop: ShopId = None, data: DataFolder = None) -> None:
 
 def _ended(experiment: Experiment) -> str:
     return f"Experiment {experiment.id} is stopped; everyone sees {experiment.after}."
-
-
-def _who() -> str:
-    """The person's name on this computer, for the history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "command line"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,14 @@ def pick_shop(engine: Engine, shop: str | None) -> str:
             f"{engine.settings.data} holds no shop yet; import one: thinslice import EVENTS.csv"
         )
     raise InputError(f"there are several shops; name one with --shop: {', '.join(known)}")
+
+
+def who_types() -> str:
+    """The person's name on this computer, for histories."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "command line"
 
 
 def found_or_new_shop(

@@ -1,6 +1,7 @@
 """One explained list from whatever list makers there are, under rules that are never bent.
 
-    the policy's list maker -> popular in the last product's category -> popular -> the catalogue
+    pinned -> the policy's list maker -> popular in the last product's category -> popular
+           -> the catalogue -> what had to wait, and what is buried
 
 Each step fills what the one before left open. Every product says where it came from, and the
 note says in plain words when the list is not what was asked for.
@@ -17,12 +18,15 @@ from thinslice.domain import (
     POPULAR,
     SESSION,
     Filters,
+    ListRules,
     Recommendation,
+    Ruling,
     Scored,
 )
 from thinslice.errors import InputError
+from thinslice.ranking.one_list import NO_RULES, Masks, OneList, Twins, title_of
 from thinslice.ranking.popular_order import PopularOrder
-from thinslice.ranking.rules import allowed, in_category, leaf
+from thinslice.ranking.rules import category_steps, in_category, leaf
 
 if TYPE_CHECKING:
     from thinslice.domain import Product, Query
@@ -32,17 +36,19 @@ LIST_PREFIX = "list:"
 
 _FIRST_LOOK = 300
 
+PINNED = "pinned"
 IN_CATEGORY = "popular_in_category"
 CATALOGUE = "catalogue"
-"""Sources that are no policy: where a product comes from that fills a list up."""
+"""Sources that are no policy: what the shop put first, and what fills a list up."""
 
 
 class Ranker:
     """Recommends over the list makers and the products in force.
 
     `recommenders` may be empty, and so may `products`: then ids are shown as they are, since
-    there is nothing that could forbid one. Costs nothing to construct; what it remembers is worth
-    keeping while both are in force.
+    there is nothing that could forbid one. `rules` are the shop's own, `twins` the products whose
+    photos are nearly the same. Costs nothing to construct; what it remembers is worth keeping
+    while all of it is in force.
     """
 
     def __init__(
@@ -51,38 +57,54 @@ class Ranker:
         products: Mapping[str, Product],
         *,
         version: str | None = None,
+        rules: ListRules = NO_RULES,
+        twins: Twins | None = None,
     ) -> None:
         self.recommenders = recommenders
         self.products = products
         self.version = version
+        self.rules = rules
+        self._twins = twins or {}
         self._popular_order: PopularOrder | None = None
+        self._n_categories: int | None = None
 
     def rank(
-        self, query: Query, policy: str, *, now_us: int | None = None
+        self,
+        query: Query,
+        policy: str,
+        *,
+        now_us: int | None = None,
+        trace: list[Ruling] | None = None,
     ) -> tuple[tuple[Recommendation, ...], str]:
         """At most `query.n` products, best first, and a note that is empty when all went well.
 
-        Raises InputError for a policy that names no kind of list maker.
+        What the rules did is added to `trace`. Raises InputError for a policy that names no kind
+        of list maker.
         """
         check_policy(policy)
-        shown: dict[str, Recommendation] = {}
+        rules = self._rules(query)
+        n_categories = self._categories() if rules.least_categories else 0
+        made = OneList(query, self.products, rules, self._twins, n_categories, trace)
+        made.offer_all((Scored(p, 0.0, None) for p in rules.pinned), PINNED)
+        if trace is not None:
+            trace += [Ruling("pin", product, "put first") for product in made.places]
         for source, candidates in self._steps(query, policy, now_us):
-            for product, score, because in candidates:
-                if len(shown) >= query.n:
-                    break
-                if product not in shown and self._may_show(product, query, source):
-                    reason = self._reason(source, product, because, query)
-                    shown[product] = Recommendation(product, score, reason, because, source)
-            if len(shown) >= query.n:
+            if made.is_done:
                 break
-        recommendations = tuple(shown.values())
-        return recommendations, self._note(query, policy, recommendations)
+            made.offer_all(candidates, source, repeats=self._repeats(source))
+        made.offer_what_waits()
+        recommendations = tuple(
+            Recommendation(p, c.score, self._reason(source, p, c.because, query), c.because, source)
+            for p, (c, source) in made.places.items()
+        )
+        return recommendations, self._note(query, policy, recommendations, made.refused > 0)
 
     def has_own(self, query: Query, policy: str, *, now_us: int | None = None) -> bool:
         """Whether the policy's own list maker has anything to show for this request."""
         check_policy(policy)
+        masks, repeats = Masks(query, self.products, self._rules(query)), self._repeats(policy)
         candidates = self._candidates(policy, query, now_us)
-        return any(self._may_show(candidate.product, query, policy) for candidate in candidates)
+        return any(masks.why_not(c.product, repeats=repeats) is None for c in candidates)
 
     def check_policies(self, *policies: str) -> None:
         """Raise InputError unless each policy has its list maker here and now."""
@@ -158,15 +180,19 @@ class Ranker:
         """Whether a list maker was told to let the product at hand compete."""
         return bool(getattr(self.recommenders.get(source), "repeats", False))
 
-    def _may_show(self, product_id: str, query: Query, source: str) -> bool:
-        if query.items and product_id == query.items[-1] and not self._repeats(source):
-            return False
-        product = self.products.get(product_id)
-        if product is None:
-            return not self.products and product_id not in query.filters.exclude
-        return allowed(product, query.filters)
+    def _rules(self, query: Query) -> ListRules:
+        return self.rules if query.ruled else NO_RULES
+
+    def _categories(self) -> int:
+        """How many categories the catalogue has."""
+        if self._n_categories is None:
+            found = {category_steps(product.category) for product in self.products.values()}
+            self._n_categories = len(found - {()})
+        return self._n_categories
 
     def _reason(self, source: str, product: str, because: str | None, query: Query) -> str:
+        if source == PINNED:
+            return "Chosen by the shop"
         if product in query.items and source in (SESSION, ITEM_TO_ITEM):
             return "You viewed this earlier"
         if source.startswith(LIST_PREFIX) and because:
@@ -186,18 +212,24 @@ class Ranker:
         return "Viewed in sessions like this one"
 
     def _title(self, product_id: str) -> str:
-        product = self.products.get(product_id)
-        return product.title if product and product.title else product_id
+        return title_of(self.products, product_id)
 
-    def _note(self, query: Query, policy: str, recommendations: tuple[Recommendation, ...]) -> str:
+    def _note(
+        self,
+        query: Query,
+        policy: str,
+        recommendations: tuple[Recommendation, ...],
+        is_ruled: bool,
+    ) -> str:
         """Why the list is short, or not from the list maker that was asked for."""
         found = len(recommendations)
+        pinned = sum(r.source == PINNED for r in recommendations)
         wanted = sum(r.source == policy for r in recommendations)
         notes = []
-        if found and wanted < found:
-            notes.append(self._why_filled(policy, wanted, found, query))
+        if wanted + pinned < found:
+            notes.append(self._why_filled(policy, wanted, found - pinned, query))
         if found < query.n:
-            notes.append(self._why_short(found, query))
+            notes.append(self._why_short(found, query, is_ruled))
         return " ".join(notes)
 
     def _why_filled(self, policy: str, wanted: int, found: int, query: Query) -> str:
@@ -213,9 +245,12 @@ class Ranker:
             return f"{_maker(policy)} has nothing for what was viewed; {instead}"
         return f"{_maker(policy)} has only {wanted} for what was viewed; {instead}"
 
-    def _why_short(self, found: int, query: Query) -> str:
+    def _why_short(self, found: int, query: Query, is_ruled: bool) -> str:
         if not self.products and not self.recommenders:
             return "There are no products yet: import a catalogue or events."
+        if is_ruled:
+            what = "1 product" if found == 1 else f"{found or 'No'} products"
+            return f"{'Only ' * bool(found)}{what} can be shown under the shop's rules."
         matching = "can be shown" if query.filters == Filters() else "match the filters"
         if not found:
             return f"No products {matching}."

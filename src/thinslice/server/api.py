@@ -38,6 +38,7 @@ from thinslice.server.schemas import (
     RecommendationsBody,
     RecommendedProduct,
     RejectedEvent,
+    RulingAnswer,
     decode,
     without_unset,
 )
@@ -124,16 +125,20 @@ class Api:
         """One explained list, recorded as an exposure without waiting for the disk."""
         wanted = decode(await body_of(request), RecommendationsBody)
         caller = self._keys.caller(request.headers, wanted.write_key)
-        if not caller.trusted and (wanted.policy or wanted.timestamp):
+        if not caller.trusted and (wanted.policy or wanted.timestamp or wanted.trace):
             raise HTTPException(
-                403, "policy and timestamp need the secret key, got a write key; leave them out"
+                403,
+                "policy, timestamp and trace need the secret key, got a write key; leave them out",
             )
         query = await self._query(caller, wanted)
         now_us = None if wanted.timestamp is None else history_us(wanted.timestamp, clock_us())
         exposure = self._engine.recommend(caller.shop.id, query, now_us)
         self._log().writer.submit(caller.shop.id, [exposure.to_event()], None)
         shelf = self._engine.shelf(caller.shop.id)
-        return answer(_recommendations(shelf, exposure), headers=caller.headers())
+        found = _recommendations(shelf, exposure)
+        if wanted.trace:
+            found.trace = [RulingAnswer(*ruling) for ruling in exposure.trace]
+        return answer(found, headers=caller.headers())
 
     async def put_products(self, request: Request) -> Response:
         """Add products or replace those with the same id."""
@@ -184,6 +189,7 @@ class Api:
             placement=wanted.placement,
             policy=wanted.policy,
             preview=self._preview(caller, wanted.preview) if wanted.preview else None,
+            trace=wanted.trace,
         )
 
     def _preview(self, caller: Caller, text: str) -> tuple[str, str]:

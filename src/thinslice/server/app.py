@@ -37,6 +37,7 @@ from thinslice.server.experiments_api import ExperimentsApi
 from thinslice.server.keys import Keys
 from thinslice.server.pages.routes import routes
 from thinslice.server.pages.site import Site
+from thinslice.server.rules_api import RulesApi
 from thinslice.server.visits import NoteVisits, VisitBook
 
 DISK_FLOOR_BYTES = 100_000_000
@@ -71,6 +72,7 @@ class Worker:
                 *api.routes(),
                 *TitlesApi(self.engine, self.keys).routes(),
                 *ExperimentsApi(self.engine, self.keys).routes(),
+                *RulesApi(self.engine, self.keys).routes(),
                 *routes(self.site),
             ],
             lifespan=self.lifespan,

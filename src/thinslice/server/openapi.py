@@ -53,6 +53,8 @@ _STRUCTS = (
     schemas.KillBody,
     schemas.ExperimentAnswer,
     schemas.ExperimentsAnswer,
+    schemas.RulesBody,
+    schemas.RulesAnswer,
     schemas.ProblemAnswer,
     title_schemas.ClassifyTitleBody,
     title_schemas.ClassifyTitleAnswer,
@@ -114,6 +116,17 @@ def document() -> dict[str, Any]:
             },
             "/v1/products/{product}": {"get": _product()},
             **_experiments(),
+            "/v1/rules": {
+                "get": _operation(
+                    "rules", "What every list keeps to (secret key)", None, schemas.RulesAnswer
+                ),
+                "patch": _operation(
+                    "changeRules",
+                    "Pin, bury, and set what every list keeps to (secret key)",
+                    schemas.RulesBody,
+                    schemas.RulesAnswer,
+                ),
+            },
             "/v1/classify/title": {
                 "post": _operation(
                     "classifyTitle",

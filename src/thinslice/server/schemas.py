@@ -32,7 +32,8 @@ class FilterBody(msgspec.Struct, forbid_unknown_fields=True):
 class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which list is wanted: for these products, or for a session or visitor the log knows.
 
-    `timestamp` and `policy` are for the secret key: history, and a list maker of one's choice.
+    `timestamp`, `policy` and `trace` are for the secret key: history, a list maker of one's choice,
+    and which rule did what to the list.
     `preview` shows one variant of an experiment, and the list counts for nothing: a text from
     `thinslice experiment preview`, or EXPERIMENT/VARIANT with the secret key.
     """
@@ -46,6 +47,7 @@ class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     placement: Annotated[str, Meta(min_length=1, max_length=63)] = "product"
     policy: Annotated[str, Meta(max_length=200)] | None = None
     preview: Annotated[str, Meta(max_length=500)] | None = None
+    trace: bool = False
     timestamp: str | int | float | None = None
     write_key: str = ""
 
@@ -66,10 +68,19 @@ class RecommendedProduct(msgspec.Struct):
     source: str
 
 
-class RecommendationsAnswer(msgspec.Struct):
+class RulingAnswer(msgspec.Struct):
+    """What one rule did to one product, in words."""
+
+    rule: str
+    product_id: str
+    did: str
+
+
+class RecommendationsAnswer(msgspec.Struct, omit_defaults=True):
     """The list as it was recorded: events about it name `exposure_id`.
 
     `experiment` and `variant` are named where the list counts; `left_out` says why it does not.
+    `trace` is there where it was asked for.
     """
 
     exposure_id: str
@@ -80,6 +91,7 @@ class RecommendationsAnswer(msgspec.Struct):
     left_out: str | None
     note: str
     products: list[RecommendedProduct]
+    trace: list[RulingAnswer] | None = None
 
 
 class RejectedEvent(msgspec.Struct):
@@ -237,6 +249,42 @@ class ExperimentsAnswer(msgspec.Struct):
 
     experiments: list[ExperimentAnswer]
     holdout: float
+
+
+class RulesBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Rules that change; those left out stay as they are, and null takes one back."""
+
+    pinned: Annotated[list[Id], Meta(max_length=1000)] | UnsetType = UNSET
+    buried: Annotated[list[Id], Meta(max_length=1000)] | UnsetType = UNSET
+    price_from: float | None | UnsetType = UNSET
+    price_to: float | None | UnsetType = UNSET
+    most_of_category: int | None | UnsetType = UNSET
+    least_categories: int | None | UnsetType = UNSET
+    no_near_duplicates: bool | UnsetType = UNSET
+    who: Annotated[str, Meta(max_length=60)] = ""
+    why: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class RulesChangeAnswer(msgspec.Struct):
+    """One change of the rules; `at` is ISO 8601 in UTC, `did` says in words what changed."""
+
+    at: str
+    who: str
+    why: str
+    did: list[str]
+
+
+class RulesAnswer(msgspec.Struct):
+    """The rules that every list keeps to, and who changed them, the latest change first."""
+
+    pinned: list[str]
+    buried: list[str]
+    price_from: float | None
+    price_to: float | None
+    most_of_category: int | None
+    least_categories: int | None
+    no_near_duplicates: bool
+    history: list[RulesChangeAnswer]
 
 
 class Problem(msgspec.Struct):

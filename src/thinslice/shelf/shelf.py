@@ -7,13 +7,14 @@ hand, and notices by itself when something newer is in force.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from thinslice.domain import Experiment, SessionLog, Shop
-from thinslice.errors import NotFoundError
+from thinslice.domain import Experiment, ListRules, SessionLog, Shop
+from thinslice.errors import InputError, NotFoundError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import CurrentBundle
 from thinslice.outcomes.rules import ProductFacts
@@ -29,6 +30,10 @@ from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
 
+_TWINS = "photo-twins"
+MOST_TWINS = 10_000
+"""Pairs of all but the same photo that are looked for."""
+
 
 class Shelf:
     """What one shop has to show. Cheap to keep; notices new versions by itself."""
@@ -41,9 +46,10 @@ class Shelf:
         self._control = control
         self._log = log
         self._experiments: tuple[float, list[Experiment], float] = (-1e9, [], 0.0)
+        self._rules: tuple[float, ListRules] = (-1e9, ListRules())
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
-        self._in_force: tuple[object, ...] = (None, None, None)
+        self._in_force: tuple[object, ...] = (None,) * 4
 
     @cached_property
     def catalog(self) -> ShopCatalog:
@@ -78,14 +84,21 @@ class Shelf:
         return PhotoSearch(folder, self.catalog, self.photos, self.results)
 
     def ranker(self) -> Ranker:
-        """The list makers in force over the catalogue in force, made anew when either changes."""
+        """The list makers, catalogue and rules in force, made anew when one of them changes."""
         bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
-        in_force = (bundle, products, lists)
+        rules = self.list_rules()
+        in_force = (bundle, products, lists, rules)
         if self._ranker is None or any(
             a is not b for a, b in zip(in_force, self._in_force, strict=True)
         ):
             makers = {**(bundle.recommenders if bundle else {}), **self.list_recommenders()}
-            self._ranker = Ranker(makers, products, version=bundle.version if bundle else None)
+            self._ranker = Ranker(
+                makers,
+                products,
+                version=bundle.version if bundle else None,
+                rules=rules,
+                twins=self._known_twins() if rules.no_near_duplicates else None,
+            )
             self._in_force = in_force
         return self._ranker
 
@@ -95,6 +108,61 @@ class Shelf:
             f"list:{name}": ListRecommender(f"list:{name}", entries)
             for name, entries in self.catalog.lists().items()
         }
+
+    def list_rules(self) -> ListRules:
+        """What every list of the shop has to keep to, as of at most a second ago."""
+        looked_at, rules = self._rules
+        if time.monotonic() - looked_at > 1.0:
+            found = self._control.list_rules(self.shop.id)
+            rules = rules if found == rules else found
+            self._rules = (time.monotonic(), rules)
+        return rules
+
+    def change_rules(
+        self, change: Callable[[ListRules], ListRules], *, who: str = "", why: str = ""
+    ) -> ListRules:
+        """Change the rules of the shop's lists; a product that they name has to exist.
+
+        Those that were named before may have left the catalogue since: then they wait for its
+        return.
+        """
+        known = self.catalog.all()
+
+        def checked(before: ListRules) -> ListRules:
+            after = change(before)
+            new = {*after.pinned, *after.buried} - {*before.pinned, *before.buried}
+            if unknown := sorted(new - known.keys()):
+                raise InputError(
+                    f"a rule names products of the catalogue, there is no {unknown[0][:200]!r}; "
+                    "look its id up on the page Try it"
+                )
+            return after
+
+        rules = self._control.change_rules(self.shop.id, checked, who=who, why=why)
+        self._rules = (-1e9, self._rules[1])
+        if rules.no_near_duplicates and self.photo_search.is_built():
+            self.photo_twins()
+        return rules
+
+    def photo_twins(self) -> list[list[str]]:
+        """Pairs of product ids whose photos are all but the same, kept until a photo changes."""
+        served = self.photo_search.served()
+        state = [served.folder.name, served.index.revision]
+        kept = self.results.load(_TWINS)
+        if kept is None or kept["state"] != state:
+            found = self.photo_search.near_duplicates(MOST_TWINS)
+            kept = {"state": state, "pairs": [[a.id, b.id] for a, b, _ in found]}
+            self.results.save(_TWINS, kept)
+        pairs: list[list[str]] = kept["pairs"]
+        return pairs
+
+    def _known_twins(self) -> dict[str, set[str]]:
+        """Per product those with all but the same photo, as they were found last."""
+        twins: dict[str, set[str]] = {}
+        for a, b in (self.results.load(_TWINS) or {}).get("pairs", ()):
+            twins.setdefault(a, set()).add(b)
+            twins.setdefault(b, set()).add(a)
+        return twins
 
     def experiments(self) -> tuple[list[Experiment], float]:
         """The shop's experiments and its holdout, as of at most a second ago: read per request."""

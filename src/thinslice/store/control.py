@@ -1,7 +1,7 @@
 """The control plane: everything about a shop that is not events, products or models.
 
-One SQLite file (`control_file.py`), its tables in `control_tables.py`. Shops, experiments and
-people have files of their own; keys, plans and the signing secret are here.
+One SQLite file (`control_file.py`), its tables in `control_tables.py`. Shops, experiments,
+rules and people have files of their own; keys, plans and the signing secret are here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal
 from thinslice.errors import InputError
 from thinslice.store.control_file import clock_us
 from thinslice.store.experiments import ExperimentTables
+from thinslice.store.list_rules import RuleTables
 from thinslice.store.people import PeopleTables
 
 KeyKind = Literal["write", "secret"]
@@ -49,8 +50,8 @@ class AgreedPlan:
     agreed_us: int
 
 
-class ControlPlane(ExperimentTables, PeopleTables):
-    """Shops, keys, experiments, plans, people and secrets, in one file."""
+class ControlPlane(ExperimentTables, PeopleTables, RuleTables):
+    """Shops, keys, experiments, rules of lists, plans, people and secrets, in one file."""
 
     # keys
 

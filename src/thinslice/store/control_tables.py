@@ -103,6 +103,16 @@ def planned_sizes(db: sqlite3.Connection) -> None:
     db.execute("alter table experiments add column planned_per_day real")
 
 
+def list_rules(db: sqlite3.Connection) -> None:
+    """What every list has to keep to: each change with the rules as they were from then on."""
+    db.execute(
+        "create table list_rules(number integer primary key,"
+        " shop text not null references shops(id), at_us integer not null, who text not null,"
+        " why text not null, rules text not null)"
+    )
+    db.execute("create index list_rules_by_shop on list_rules(shop)")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     shops_and_keys,
     experiments_and_plans,
@@ -111,6 +121,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     looks,
     taxes_and_margins,
     planned_sizes,
+    list_rules,
 )
 
 

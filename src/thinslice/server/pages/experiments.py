@@ -48,7 +48,7 @@ class ExperimentPages:
         viewer = viewer_of(request)
         if not viewer.changes(shop):
             raise AccessError("a link opens the pages for reading; the shop's key may do more")
-        form = _fields((await request.body())[:_MAX_BODY])
+        form = fields_of((await request.body())[:_MAX_BODY])
         try:
             await asyncio.to_thread(_do, self._site.engine, shop, form, viewer.who(shop))
         except InputError as error:
@@ -175,6 +175,7 @@ def _line(r: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def fields_of(body: bytes) -> dict[str, str]:
+    """What was sent by a form, each field once."""
     found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
     return {name: values[0].strip() for name, values in found.items()}

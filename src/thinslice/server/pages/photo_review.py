@@ -33,8 +33,6 @@ MOST_COMPARED = 20_000
 PATIENCE_S = 1.5
 """A page waits this long for the comparison; then it comes back by itself."""
 
-_KEPT_AS = "photo-twins"
-
 
 class PhotoReviewPage:
     """What somebody who keeps the catalogue should look at."""
@@ -61,26 +59,12 @@ class PhotoReviewPage:
         shop = shelf.shop.id
         task = self._comparing.get(shop)
         if task is None:
-            task = self._comparing[shop] = asyncio.create_task(asyncio.to_thread(twins, shelf))
+            task = self._comparing[shop] = asyncio.create_task(asyncio.to_thread(shelf.photo_twins))
             task.add_done_callback(lambda _: self._comparing.pop(shop, None))
         try:
             return await asyncio.wait_for(asyncio.shield(task), PATIENCE_S)
         except TimeoutError:
             return None
-
-
-def twins(shelf: Shelf) -> list[list[Any]]:
-    """Pairs of product ids whose photos are all but the same, from the last time if none changed
-    since."""
-    served = shelf.photo_search.served()
-    state = [served.folder.name, served.index.revision]
-    kept = shelf.results.load(_KEPT_AS)
-    if kept is None or kept["state"] != state:
-        found = shelf.photo_search.near_duplicates(MOST_COUNTED)
-        kept = {"state": state, "pairs": [[a.id, b.id] for a, b, _ in found]}
-        shelf.results.save(_KEPT_AS, kept)
-    pairs: list[list[Any]] = kept["pairs"]
-    return pairs
 
 
 def reviewed(shelf: Shelf, pairs: list[list[Any]] | None) -> dict[str, Any]:

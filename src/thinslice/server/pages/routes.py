@@ -19,6 +19,7 @@ from thinslice.server.pages.photo_review import PhotoReviewPage
 from thinslice.server.pages.photo_search import PhotoPage
 from thinslice.server.pages.photos import photo
 from thinslice.server.pages.replay import ReplayPage
+from thinslice.server.pages.rules import RulesPage
 from thinslice.server.pages.share import SharePage
 from thinslice.server.pages.site import Site
 from thinslice.server.pages.start import StartPage
@@ -37,7 +38,7 @@ def routes(site: Site) -> list[BaseRoute]:
     feedback, share, money = FeedbackPage(site), SharePage(site), MoneyPage(site)
     title, title_review, title_bar = TitlePage(site), TitleReviewPage(site), TitleBarPage(site)
 
-    by_photo = PhotoPage(site)
+    by_photo, rules = PhotoPage(site), RulesPage(site)
 
     async def with_slash(request: Request) -> Response:
         shop = site.engine.shelf(str(request.path_params["shop"])).shop
@@ -49,6 +50,7 @@ def routes(site: Site) -> list[BaseRoute]:
     pages: dict[str, Handler] = {
         "": start.steps,
         "shop": Storefront(site),
+        "rules": rules.show,
         "photo": by_photo.show,
         "photo/review": PhotoReviewPage(site).show,
         "title": title.show,
@@ -74,6 +76,7 @@ def routes(site: Site) -> list[BaseRoute]:
         "title/review": title_review.act,
         "title/bar": title_bar.agree,
         "share": share.make,
+        "rules": rules.act,
         "audit": findings.look_again,
         "experiments": experiments.act,
     }

@@ -30,7 +30,7 @@ STEPS = (
 )
 """The path: the page of each step, its question, and its name where there is little room."""
 
-_STEP_OF = {"replay": "evaluate", "experiments": "readout"}
+_STEP_OF = {"replay": "evaluate", "experiments": "readout", "rules": "shop"}
 
 
 class Site:
@@ -136,6 +136,7 @@ def footer(home: str, may_share: bool) -> list[dict[str, str]]:
     share = [{"label": "Show it to a colleague", "href": f"{home}share"}] if may_share else []
     return [
         {"label": "All steps", "href": home},
+        {"label": "Rules of the lists", "href": f"{home}rules"},
         {"label": "What was tried", "href": f"{home}experiments"},
         {"label": "A real visit, step by step", "href": f"{home}replay"},
         {"label": "What people said", "href": f"{home}feedback"},

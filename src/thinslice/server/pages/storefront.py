@@ -29,7 +29,8 @@ N_SHOWN = 8
 N_FOUND = 48
 """Products that a search or a category shows."""
 N_CATEGORIES = 24
-_FOR_ALL = ("popular", "catalogue")
+N_RULINGS = 40
+_FOR_ALL = ("popular", "catalogue", "pinned")
 """Sources of products that no visit speaks for."""
 _INCUMBENT_POLICY = f"list:{INCUMBENT}"
 
@@ -88,6 +89,8 @@ def storefront(engine: Engine, view: View, browser_of: Any) -> dict[str, Any]:
         "alike": (),
         "by_photo": "",
         "learned": stage.learned,
+        "rules": shelf.list_rules(),
+        "rulings": (),
     }
     if view.search or view.browse:
         return values | stage.found(browser)
@@ -152,11 +155,17 @@ class _Stage:
         }
 
     def list(
-        self, policy: str, items: tuple[str, ...], filters: Filters, n: int = N_SHOWN
+        self,
+        policy: str,
+        items: tuple[str, ...],
+        filters: Filters,
+        *,
+        n: int = N_SHOWN,
+        trace: bool = False,
+        ruled: bool = True,
     ) -> Exposure:
-        return self.engine.recommend(
-            self.view.shop, Query(items=items, n=n, filters=filters, policy=policy)
-        )
+        query = Query(items, n, filters=filters, policy=policy, trace=trace, ruled=ruled)
+        return self.engine.recommend(self.view.shop, query)
 
     def found(self, browser: Browser) -> dict[str, Any]:
         """Products to go on with: those with the words, or those of the category."""
@@ -168,7 +177,7 @@ class _Stage:
             below = []
         else:
             filters = Filters(in_stock=False, category=view.browse)
-            best = self.list("popular", (), filters, N_FOUND).recommendations
+            best = self.list("popular", (), filters, n=N_FOUND).recommendations
             products, total = [self.product(r.product) for r in best], browser.within(view.browse)
             name = shorten(leaf(view.browse), 60)
             headline = f"{count(total).capitalize()} {_products(total)} in {name}."
@@ -184,7 +193,7 @@ class _Stage:
         """A visit of nobody we know: what is popular."""
         if not self.products and not self.learned:
             return {"headline": "This shop has no products yet.", "found": []}
-        popular = self.list("popular", (), self.view.filters(self.shelf.shop.currency), 12)
+        popular = self.list("popular", (), self.view.filters(self.shelf.shop.currency), n=12)
         cards = [self.card(self.product(r.product), r.reason) for r in popular.recommendations]
         return {
             "headline": "Open a product, and watch what this visitor is shown.",
@@ -195,7 +204,7 @@ class _Stage:
     def compared(self) -> dict[str, Any]:
         """The three lists side by side, and the sentence that says what changed."""
         view, filters = self.view, self.view.filters(self.shelf.shop.currency)
-        mine = self.list("session", view.trail, filters)
+        mine = self.list("session", view.trail, filters, trace=True)
         everyone = self.list("popular", view.trail, filters)
         theirs = {r.product for r in everyone.recommendations}
         lists = [
@@ -204,7 +213,7 @@ class _Stage:
         ]
         has_incumbent = INCUMBENT in self.shelf.catalog.list_names()
         if has_incumbent:
-            today = self.list(_INCUMBENT_POLICY, view.trail, filters)
+            today = self.list(_INCUMBENT_POLICY, view.trail, filters, ruled=False)
             lists.append(self.shown("The shop shows today", today))
         return {
             "headline": self.headline(mine.recommendations, theirs),
@@ -213,7 +222,15 @@ class _Stage:
             "offline": offline_warning(self.engine, view.shop),
             "alike": self.alike(filters),
             "by_photo": like(view.shop, view.trail[-1]),
+            "rulings": self.rulings(mine),
         }
+
+    def rulings(self, exposure: Exposure) -> tuple[dict[str, str], ...]:
+        """What the rules did to a list, product by product; the product at hand needs no rule."""
+        told = [r for r in exposure.trace if r.rule != "at_hand"][:N_RULINGS]
+        return tuple(
+            {"title": shorten(self.product(r.product).title, 60), "did": r.did} for r in told
+        )
 
     def alike(self, filters: Filters) -> tuple[Card, ...]:
         """Products that look like the one that is open; none where its photo is not indexed."""
