@@ -6,7 +6,8 @@ theirs, and with one request at a time on each. `at_capacity` asks again as soon
 was due meanwhile, so that the rate is reached wherever the answers allow it. Clients who `obey`
 stay away as long as Retry-After says; the others ask on as if nothing had happened.
 
-A wait is from when a client could ask (it was due, and the answer before had come) to the answer.
+A wait is from when a client could ask (it was due, and the answer before had come) to the answer;
+with `since_due` it is from when it was due, whatever kept the client from asking.
 With `apart`, service and clients have cores of their own; else they share the machine's, and what
 they measure is an upper end.
 """
@@ -182,9 +183,15 @@ def office(
     processes: int = 1,
     cores: Cores | None = None,
     obey: bool = False,
+    since_due: bool = False,
 ) -> Seen:
     """All clients together ask `rate` times a second."""
-    return _ask(target, requests, clients, processes, cores, seconds, rate / clients, obey=obey)
+    each = rate / clients
+    return _ask(
+        *(target, requests, clients, processes, cores, seconds, each),
+        obey=obey,
+        since_due=since_due,
+    )
 
 
 def _ask(
@@ -197,6 +204,7 @@ def _ask(
     rate: float | None,
     *,
     obey: bool,
+    since_due: bool = False,
 ) -> Seen:
     """Start the processes together, leave out their warm-up, and put together what they saw."""
     context = multiprocessing.get_context("spawn")
@@ -205,7 +213,7 @@ def _ask(
     for n in range(processes):
         here, there = context.Pipe()
         share = len(range(n, connections, processes))
-        given = (there, target.port, requests, share, rate, obey, n, where)
+        given = (there, target.port, requests, share, rate, obey, since_due, n, where)
         process = context.Process(target=_client_process, args=given)
         process.start()
         started.append((process, here))
@@ -231,12 +239,13 @@ def _client_process(
     connections: int,
     rate: float | None,
     obey: bool,
+    since_due: bool,
     seed: int,
     cores: set[int] | None,
 ) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
-    clients = _Clients(port, requests, connections, rate, obey, random.Random(seed))
+    clients = _Clients(port, requests, connections, rate, obey, since_due, random.Random(seed))
     pipe.send("ready")
     begin, end = pipe.recv()
     seen = clients.run(begin - WARM_UP_S, begin, end)
@@ -266,10 +275,11 @@ class _Clients:
         connections: int,
         rate: float | None,
         obey: bool,
+        since_due: bool,
         rng: random.Random,
     ) -> None:
         self._port, self._requests, self._n = port, requests, connections
-        self._rate, self._obey, self._rng = rate, obey, rng
+        self._rate, self._obey, self._since_due, self._rng = rate, obey, since_due, rng
         self._poll = select.epoll()
         self._open: dict[int, _Connection] = {}
         self._waiting: list[tuple[float, int, _Connection]] = []
@@ -298,7 +308,7 @@ class _Clients:
         return self._seen
 
     def _send(self, client: _Connection, due: float) -> None:
-        client.asked = due
+        client.asked = min(due, client.due) if self._since_due else due
         if client.sock is None:
             client.sock = socket.create_connection(("127.0.0.1", self._port))
             client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,11 +7,12 @@ microseconds since 1970 in UTC, a product or visitor id is the shop's own string
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MICROSECONDS = 1_000_000
 DAY_US = 86_400 * MICROSECONDS
+_encode = msgspec.json.Encoder().encode
 
 SESSION, ITEM_TO_ITEM, POPULAR = "session", "item_to_item", "popular"
 """The list makers that are learned; a list of the shop's own is `list:NAME`."""
@@ -404,7 +406,7 @@ class Exposure:
             exposure_id=self.id,
             experiment=self.experiment if self.counts else None,
             variant=self.variant if self.counts else None,
-            properties=json.dumps(shown, separators=(",", ":")),
+            properties=_encode(shown).decode(),
         )
 
 

@@ -323,13 +323,13 @@ class Engine:
         shelf = self.shelf(shop_id)
         ranker, now = shelf.ranker(), now_us or clock_us()
         placed = self._placed(shelf, query)
-        exposure = self._exposure(shop_id, query, ranker, placed.policy, now)
         shown = all(ranker.has_own(query, policy, now_us=now) for policy in placed.compared)
-        return replace(
-            exposure,
+        left_out = placed.left_out if shown else "could_not_show"
+        return self._exposure(
+            *(shop_id, query, ranker, placed.policy, now),
             experiment=placed.experiment,
             variant=placed.variant,
-            left_out=placed.left_out if shown else "could_not_show",
+            left_out=left_out,
         )
 
     def _placed(self, shelf: Shelf, query: Query) -> Placed:
@@ -337,7 +337,13 @@ class Engine:
         return place(experiments, query, shop=shelf.shop.id, holdout=holdout)
 
     def _exposure(
-        self, shop_id: str, query: Query, ranker: Ranker, policy: str, now_us: int
+        self,
+        shop_id: str,
+        query: Query,
+        ranker: Ranker,
+        policy: str,
+        now_us: int,
+        **as_part_of: Any,
     ) -> Exposure:
         trace: list[Ruling] | None = [] if query.trace else None
         recommendations, note = ranker.rank(query, policy, now_us=now_us, trace=trace)
@@ -353,6 +359,7 @@ class Engine:
             recommendations=recommendations,
             note=note,
             trace=tuple(trace or ()),
+            **as_part_of,
         )
 
     # 6. Did it work, and did it hurt anything?

@@ -42,7 +42,7 @@ def place(
         return _previewed(experiments, *query.preview)
     here = [e for e in experiments if e.placement == query.placement]
     running = next((e for e in here if e.stopped_us is None), None)
-    if query.visitor and is_held_out(shop, query.visitor, holdout):
+    if holdout and query.visitor and is_held_out(shop, query.visitor, holdout):
         return Placed(f"list:{INCUMBENT}", running.id if running else None, left_out="holdout")
     if running is None:
         return Placed(_left_in_place(here))

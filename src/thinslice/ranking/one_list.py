@@ -45,22 +45,54 @@ class Place(NamedTuple):
     source: str
 
 
+class Fact(NamedTuple):
+    """What the rules need of a product; `product` is None where the catalogue lacks it."""
+
+    product: Product | None
+    category: tuple[str, ...]
+    title: str
+
+
+class Facts(dict[str, Fact]):
+    """The facts of each product that was ever proposed: worked out once per catalogue."""
+
+    def __init__(self, products: Mapping[str, Product]) -> None:
+        super().__init__()
+        self.products = products
+
+    def __missing__(self, product_id: str) -> Fact:
+        product = self.products.get(product_id)
+        if product is None:  # not kept: anything may be asked for
+            return _UNKNOWN
+        fact = Fact(product, category_steps(product.category), title_key(product.title))
+        self[product_id] = fact
+        return fact
+
+    def title_of(self, product_id: str) -> str:
+        """What a product is called; its id where it has no title or is not in the catalogue."""
+        product = self[product_id].product
+        return product.title if product and product.title else product_id
+
+
+_UNKNOWN = Fact(None, (), "")
+
+
 class Masks:
     """What may be shown whatever else is in the list: a yes or no for each product by itself."""
 
-    def __init__(self, query: Query, products: Mapping[str, Product], rules: ListRules) -> None:
-        self._products = products
+    def __init__(self, query: Query, facts: Facts, rules: ListRules) -> None:
+        self._facts = facts
         self._filters = query.filters
         self.at_hand = query.items[-1] if query.items else None
-        self._band = _price_band(products.get(self.at_hand or ""), rules)
+        self._band = _price_band(facts[self.at_hand or ""].product, rules)
 
     def why_not(self, product_id: str, *, repeats: bool = False) -> str | None:
         """The rule that keeps a product out; `repeats` lets the product at hand compete."""
         if product_id == self.at_hand and not repeats:
             return "at_hand"
-        product = self._products.get(product_id)
+        product = self._facts[product_id].product
         if product is None:
-            if self._products:
+            if self._facts.products:
                 return "not_in_catalogue"
             return "excluded" if product_id in self._filters.exclude else None
         broken = why_not(product, self._filters)
@@ -75,7 +107,7 @@ class OneList:
     def __init__(
         self,
         query: Query,
-        products: Mapping[str, Product],
+        facts: Facts,
         rules: ListRules,
         twins: Twins,
         n_categories: int,
@@ -84,12 +116,11 @@ class OneList:
         self.places: dict[str, Place] = {}
         self.refused = 0
         self._n = query.n
-        self._products = products
-        self._masks = Masks(query, products, rules)
+        self._masks = Masks(query, facts, rules)
         self._trace = trace
         self._seen: set[str] = set()
         self._last = (list[Place](), list[Place]())
-        self._mix = _Mix(query, products, rules, twins, n_categories, self._masks.at_hand)
+        self._mix = _Mix(query, facts, rules, twins, n_categories, self._masks.at_hand)
         self._buried = frozenset(rules.buried)
         self._is_ruled = rules != NO_RULES
 
@@ -101,19 +132,21 @@ class OneList:
         self, candidates: Iterable[Scored], source: str, *, repeats: bool = False
     ) -> None:
         """Offer candidates, best first, until the list is done."""
+        places, seen, why_not = self.places, self._seen, self._masks.why_not
         for candidate in candidates:
-            if self.is_done:
+            if len(places) >= self._n or self.refused >= MOST_REFUSED:
                 return
-            if candidate.product in self._seen:
+            product = candidate.product
+            if product in seen:
                 continue
-            self._seen.add(candidate.product)
-            broken = self._masks.why_not(candidate.product, repeats=repeats)
+            seen.add(product)
+            broken = why_not(product, repeats=repeats)
             if broken is not None:
-                self._note(broken, candidate.product, _MASKED[broken])
+                self._note(broken, product, _MASKED[broken])
             elif self._is_ruled:
                 self._offer(Place(candidate, source))
             else:
-                self.places[candidate.product] = Place(candidate, source)
+                places[product] = Place(candidate, source)
 
     def offer_what_waits(self) -> None:
         """Fill what is open with what had to wait: first for other categories, then what is buried.
@@ -161,13 +194,13 @@ class _Mix:
     def __init__(
         self,
         query: Query,
-        products: Mapping[str, Product],
+        facts: Facts,
         rules: ListRules,
         twins: Twins,
         n_categories: int,
         at_hand: str | None,
     ) -> None:
-        self._products = products
+        self._facts = facts
         mixed = query.filters.category is None
         self._most = rules.most_of_category if mixed else None
         self._least = min(rules.least_categories or 0, query.n, n_categories) if mixed else 0
@@ -180,14 +213,17 @@ class _Mix:
             self._add_twins(at_hand)
 
     def why_not(self, product_id: str) -> Ruling | None:
-        category = self._category(product_id)
-        if self._most is not None and self._of_category.get(category, 0) >= self._most and category:
-            name = leaf(self._products[product_id].category)
-            did = f"left out: {self._most} of {name} are in the list already"
+        fact = self._facts[product_id]
+        category, most = fact.category, self._most
+        if most is not None and category and self._of_category.get(category, 0) >= most:
+            name = leaf(fact.product.category) if fact.product else ""
+            did = f"left out: {most} of {name} are in the list already"
             return Ruling("most_of_category", product_id, did)
-        if self._no_twins and (twin := self._twin(product_id)):
-            did = f"left out: it is nearly the same as {title_of(self._products, twin)}"
-            return Ruling("near_duplicates", product_id, did)
+        if self._no_twins:
+            twin = self._titled.get(fact.title) or self._photographed.get(product_id)
+            if twin and twin != product_id:
+                did = f"left out: it is nearly the same as {self._facts.title_of(twin)}"
+                return Ruling("near_duplicates", product_id, did)
         return None
 
     def has_to_wait(self, product_id: str, places_left: int) -> bool:
@@ -195,33 +231,20 @@ class _Mix:
         missing = self._least - len(self._of_category)
         if missing <= 0 or places_left > missing:
             return False
-        category = self._category(product_id)
+        category = self._facts[product_id].category
         return not category or category in self._of_category
 
     def add(self, product_id: str) -> None:
-        if category := self._category(product_id):
+        if category := self._facts[product_id].category:
             self._of_category[category] = self._of_category.get(category, 0) + 1
         if self._no_twins:
             self._add_twins(product_id)
 
     def _add_twins(self, product_id: str) -> None:
-        self._titled.setdefault(self._title_key(product_id), product_id)
+        if title := self._facts[product_id].title:
+            self._titled.setdefault(title, product_id)
         for twin in self._twins.get(product_id, ()):
             self._photographed.setdefault(twin, product_id)
-
-    def _twin(self, product_id: str) -> str | None:
-        """The product of the list, or at hand, that this one is nearly the same as."""
-        key = self._title_key(product_id)
-        found = (self._titled.get(key) if key else None) or self._photographed.get(product_id)
-        return found if found != product_id else None
-
-    def _category(self, product_id: str) -> tuple[str, ...]:
-        product = self._products.get(product_id)
-        return category_steps(product.category) if product else ()
-
-    def _title_key(self, product_id: str) -> str:
-        product = self._products.get(product_id)
-        return title_key(product.title) if product else ""
 
 
 @lru_cache(maxsize=65_536)
@@ -232,12 +255,6 @@ def title_key(title: str) -> str:
     True
     """
     return " ".join(re.findall(r"\w+", title.casefold()))
-
-
-def title_of(products: Mapping[str, Product], product_id: str) -> str:
-    """What a product is called; its id where it has no title or is not in the catalogue."""
-    product = products.get(product_id)
-    return product.title if product and product.title else product_id
 
 
 def _price_band(

@@ -24,7 +24,7 @@ from thinslice.domain import (
     Scored,
 )
 from thinslice.errors import InputError
-from thinslice.ranking.one_list import NO_RULES, Masks, OneList, Twins, title_of
+from thinslice.ranking.one_list import NO_RULES, Facts, Masks, OneList, Twins
 from thinslice.ranking.popular_order import PopularOrder
 from thinslice.ranking.rules import category_steps, in_category, leaf
 
@@ -65,6 +65,7 @@ class Ranker:
         self.version = version
         self.rules = rules
         self._twins = twins or {}
+        self._facts = Facts(products)
         self._popular_order: PopularOrder | None = None
         self._n_categories: int | None = None
 
@@ -84,7 +85,7 @@ class Ranker:
         check_policy(policy)
         rules = self._rules(query)
         n_categories = self._categories() if rules.least_categories else 0
-        made = OneList(query, self.products, rules, self._twins, n_categories, trace)
+        made = OneList(query, self._facts, rules, self._twins, n_categories, trace)
         made.offer_all((Scored(p, 0.0, None) for p in rules.pinned), PINNED)
         if trace is not None:
             trace += [Ruling("pin", product, "put first") for product in made.places]
@@ -102,7 +103,7 @@ class Ranker:
     def has_own(self, query: Query, policy: str, *, now_us: int | None = None) -> bool:
         """Whether the policy's own list maker has anything to show for this request."""
         check_policy(policy)
-        masks, repeats = Masks(query, self.products, self._rules(query)), self._repeats(policy)
+        masks, repeats = Masks(query, self._facts, self._rules(query)), self._repeats(policy)
         candidates = self._candidates(policy, query, now_us)
         return any(masks.why_not(c.product, repeats=repeats) is None for c in candidates)
 
@@ -212,7 +213,7 @@ class Ranker:
         return "Viewed in sessions like this one"
 
     def _title(self, product_id: str) -> str:
-        return title_of(self.products, product_id)
+        return self._facts.title_of(product_id)
 
     def _note(
         self,

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from thinslice.domain import ListRules, RulesChange
-from thinslice.ranking.one_list import title_of
 
 if TYPE_CHECKING:
     from thinslice.domain import Product
@@ -46,8 +45,8 @@ def _differences(
         ("buried", "buried", "no longer buries"),
     ):
         was, now = getattr(before, name), getattr(after, name)
-        yield from (f"{done} {title_of(products, p)}" for p in now if p not in was)
-        yield from (f"{undone} {title_of(products, p)}" for p in was if p not in now)
+        yield from (f"{done} {_title(products, p)}" for p in now if p not in was)
+        yield from (f"{undone} {_title(products, p)}" for p in was if p not in now)
         if was != now and {*was} == {*now}:
             yield f"another order of what is {name}"
     if (before.price_from, before.price_to) != (after.price_from, after.price_to):
@@ -72,6 +71,11 @@ def _differences(
             if after.no_near_duplicates
             else "products that are nearly the same may stand side by side"
         )
+
+
+def _title(products: Mapping[str, Product], product_id: str) -> str:
+    product = products.get(product_id)
+    return product.title if product and product.title else product_id
 
 
 def _band(rules: ListRules) -> str:

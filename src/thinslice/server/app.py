@@ -1,6 +1,7 @@
 """One worker: the engine, its writer, and everything that answers over them.
 
-request -> Gate (503, 413) -> PageGate (who may see it) -> NoteVisits -> API and pages
+request -> Gate (503, 413) -> Straight -> events and lists
+                                  └-> PageGate (who may see it) -> NoteVisits -> API and pages
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from thinslice.server.keys import Keys
 from thinslice.server.pages.routes import routes
 from thinslice.server.pages.site import Site
 from thinslice.server.rules_api import RulesApi
+from thinslice.server.straight import Straight
 from thinslice.server.visits import NoteVisits, VisitBook
 
 DISK_FLOOR_BYTES = 100_000_000
@@ -85,7 +87,13 @@ class Worker:
         pages = PageGate(
             NoteVisits(app, self.visits), lambda: self.engine.control, self.site.sign_in
         )
-        return Gate(pages, self.engine.settings, self._waiting_lines)
+        straight = {
+            ("POST", "/v1/batch"): api.batch,
+            ("POST", "/v1/recommendations"): api.recommend,
+        }
+        return Gate(
+            Straight(pages, straight, self.problem), self.engine.settings, self._waiting_lines
+        )
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
 from tests.contracts.event_store import view
 
 from thinslice.errors import InputError, StorageError
+from thinslice.store.log import writer as writer_module
 from thinslice.store.log.hot_files import CLOSED, hot_files, unsealed_rows
 from thinslice.store.log.hot_log import HotLog
 from thinslice.store.log.writer import Writer
@@ -136,3 +139,43 @@ def test_an_idle_writer_hands_its_file_over_when_it_is_old(tmp_path: Path) -> No
         threading.Event().wait(0.05)
     assert [file.state for file in hot_files(tmp_path)] == [CLOSED]
     writer.close()
+
+
+class Counted(HotLog):
+    """Says how many lines each commit had."""
+
+    commits: list[int]
+
+    def append_rows(self, rows: Any) -> int:
+        self.commits.append(len(rows))
+        return super().append_rows(rows)
+
+
+def test_lines_that_nobody_waits_for_share_commits(tmp_path: Path) -> None:
+    hot = Counted(tmp_path, max_events=1000, max_minutes=60)
+    hot.commits = []
+    writer = Writer(hot)
+    writer.start()
+    for i in range(60):
+        writer.submit("lamps", [view(f"m{i}")], None)
+        time.sleep(0.001)
+    writer.close()
+    assert sum(hot.commits) == 60
+    assert len(hot.commits) <= 30
+    assert len(ids(tmp_path)) == 60
+
+
+def test_who_waits_is_not_kept_waiting_for_others(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(writer_module, "GATHER_S", 30)
+    writer = Writer(HotLog(tmp_path, max_events=1000, max_minutes=60))
+    writer.start()
+    answered: Queue[Exception | None] = Queue()
+    writer.submit("lamps", [view("exposure")], None)
+    time.sleep(0.05)
+    writer.submit("lamps", [view("event")], answered.put)
+    assert answered.get(timeout=10) is None
+    assert ids(tmp_path) == ["event", "exposure"]
+    writer.submit("lamps", [view("late")], None)
+    time.sleep(0.05)
+    writer.close()  # does not wait for company either
+    assert ids(tmp_path) == ["event", "exposure", "late"]

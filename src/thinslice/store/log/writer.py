@@ -1,4 +1,8 @@
-"""Group commit: everything that waits goes to disk together, then everyone hears of it."""
+"""Group commit: everything that waits goes to disk together, then everyone hears of it.
+
+Lines that nobody waits for, such as exposures, give others a moment to come along: a commit each
+would cost more than answering.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,9 @@ from thinslice.store.log.hot_log import HotLog, Row, rows_of
 Done = Callable[[Exception | None], None]
 """Called from the writer's thread after the commit with None, else with what went wrong."""
 
+GATHER_S = 0.01
+"""How long lines that nobody waits for may wait for others to be committed with."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +34,7 @@ class Writer(threading.Thread):
         self._arrived = threading.Condition()
         self._queue: list[_Submission] = []
         self._waiting = 0
+        self._awaited = False
         self._closed = False
 
     @property
@@ -45,7 +53,10 @@ class Writer(threading.Thread):
                 raise StorageError("the writer is closed, and takes no more events; start it anew")
             self._queue.append(submission)
             self._waiting += len(submission.rows)
-            self._arrived.notify()
+            if done is not None:
+                self._awaited = True
+            if self._awaited or len(self._queue) == 1:
+                self._arrived.notify()
 
     def close(self) -> None:
         """Write what waits, close the hot file and end the thread."""
@@ -71,7 +82,9 @@ class Writer(threading.Thread):
             if not self._queue and not self._closed:
                 due_s = self._hot.seconds_until_due()
                 self._arrived.wait(3600 if due_s is None else min(due_s, 3600))
-            taken, self._queue = self._queue, []
+            if self._queue and not self._awaited and not self._closed:
+                self._arrived.wait(GATHER_S)
+            taken, self._queue, self._awaited = self._queue, [], False
             return None if self._closed and not taken else taken
 
     def _commit(self, submissions: list[_Submission]) -> None:
