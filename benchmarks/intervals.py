@@ -22,14 +22,14 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from thinslice.domain import Verdict
-from thinslice.outcomes.comparison import compare, compare_all
-from thinslice.outcomes.covariate import estimates
-from thinslice.outcomes.decision import decide
-from thinslice.outcomes.intervals import difference, non_inferiority, relative_lift
-from thinslice.outcomes.metric import Metric
-from thinslice.outcomes.moments import Estimate, Moments, ratio
-from thinslice.outcomes.sample_ratio import SampleRatio, sample_ratio
-from thinslice.outcomes.sizing import design
+from thinslice.outcomes.notebook.sizing import design
+from thinslice.outcomes.statistics.comparison import compare, compare_all
+from thinslice.outcomes.statistics.covariate import estimates
+from thinslice.outcomes.statistics.decision import decide
+from thinslice.outcomes.statistics.intervals import difference, non_inferiority, relative_lift
+from thinslice.outcomes.statistics.metric import Metric
+from thinslice.outcomes.statistics.moments import Estimate, Moments, ratio
+from thinslice.outcomes.statistics.sample_ratio import SampleRatio, sample_ratio
 
 Table = NDArray[np.int64]
 Make = Callable[[np.random.Generator, int], Iterator[Moments]]

@@ -49,8 +49,8 @@ from thinslice.domain import (
 )
 from thinslice.models.sessions.bundle import learn
 from thinslice.outcomes.assignment import assign
-from thinslice.outcomes.comparison import Row
-from thinslice.outcomes.readout import Readout, read_out
+from thinslice.outcomes.readouts.readout import Readout, read_out
+from thinslice.outcomes.statistics.comparison import Row
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.store.log.schema import to_table

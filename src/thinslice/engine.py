@@ -42,14 +42,14 @@ from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import Bundle, learn, untuned
 from thinslice.models.sessions.choice import Choice
 from thinslice.models.sessions.tuning import choose
-from thinslice.outcomes.alarms import alarms
 from thinslice.outcomes.assignment import Placed, place
-from thinslice.outcomes.attribution import HISTORY_US, REFUND_US
-from thinslice.outcomes.foresight import BEFORE_US, foresee
-from thinslice.outcomes.outlook import outlook
-from thinslice.outcomes.readout import Readout, read_out
-from thinslice.outcomes.rules import RULES, Rules
-from thinslice.outcomes.track_record import foretold, track_record
+from thinslice.outcomes.counting.attribution import HISTORY_US, REFUND_US
+from thinslice.outcomes.counting.rules import RULES, Rules
+from thinslice.outcomes.readouts.alarms import alarms
+from thinslice.outcomes.readouts.foresight import BEFORE_US, foresee
+from thinslice.outcomes.readouts.outlook import outlook
+from thinslice.outcomes.readouts.readout import Readout, read_out
+from thinslice.outcomes.readouts.track_record import foretold, track_record
 from thinslice.profit import Judgement, Plan, judge_experiment, judge_offline
 from thinslice.profit.predictions.table import JudgedTable, judge_table
 from thinslice.ranking.lists import ListRecommender

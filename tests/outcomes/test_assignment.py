@@ -7,7 +7,7 @@ import pytest
 from thinslice.domain import Query
 from thinslice.errors import InputError, NotFoundError
 from thinslice.outcomes.assignment import assign, is_held_out, place
-from thinslice.outcomes.sample_ratio import sample_ratio
+from thinslice.outcomes.statistics.sample_ratio import sample_ratio
 
 
 def test_a_visitor_always_gets_the_same_variant(experiment):

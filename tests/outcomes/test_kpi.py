@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from thinslice.errors import InputError
-from thinslice.outcomes.kpi import COLUMNS, KPIS, kpi
+from thinslice.outcomes.counting.columns import COLUMNS
+from thinslice.outcomes.kpi import KPIS, kpi
 from thinslice.outcomes.kpi_page import kpi_page
-from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.statistics.moments import Moments
 
 
 def one_visitor(**values):

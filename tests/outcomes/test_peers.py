@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from thinslice.outcomes.intervals import non_inferiority
-from thinslice.outcomes.moments import Estimate
+from thinslice.outcomes.statistics.intervals import non_inferiority
+from thinslice.outcomes.statistics.moments import Estimate
 
 
 def test_a_one_sided_upper_bound_lies_above_the_estimate():

@@ -11,9 +11,9 @@ from thinslice.demo.messages import messages_of
 from thinslice.demo.shoppers import Shown
 from thinslice.demo.world import make_world
 from thinslice.domain import DAY_US, Exposure
-from thinslice.outcomes.attribution import attribute
-from thinslice.outcomes.kpi import COLUMNS
-from thinslice.outcomes.moments import Moments
+from thinslice.outcomes.counting.attribution import attribute
+from thinslice.outcomes.counting.columns import COLUMNS
+from thinslice.outcomes.statistics.moments import Moments
 from thinslice.store.log.schema import to_table
 from thinslice.store.wire import events_of
 

@@ -14,7 +14,7 @@ import pytest
 from thinslice.domain import DAY_US, Event, EventType, Experiment, Scored, SessionLog, Variant
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import split_by_time
-from thinslice.outcomes.readout import read_out
+from thinslice.outcomes.readouts.readout import read_out
 from thinslice.profit import Plan, Range, judge_experiment, judge_offline
 from thinslice.store.audit import audit_events
 from thinslice.store.log.schema import to_table

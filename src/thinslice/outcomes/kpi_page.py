@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from thinslice.outcomes.kpi import COUNTED, KPIS
+from thinslice.outcomes.counting.columns import COUNTED
+from thinslice.outcomes.kpi import KPIS
 
 # ruff: noqa: E501 -- a paragraph of the page is one line
 

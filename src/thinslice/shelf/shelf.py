@@ -17,7 +17,7 @@ from thinslice.domain import Experiment, ListRules, SessionLog, Shop
 from thinslice.errors import InputError, NotFoundError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import CurrentBundle
-from thinslice.outcomes.rules import ProductFacts
+from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.shelf.photo_search import PhotoSearch

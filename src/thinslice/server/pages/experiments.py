@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from thinslice.domain import SESSION, policy_name
 from thinslice.errors import AccessError, InputError
-from thinslice.outcomes.track_record import offline_difference
+from thinslice.outcomes.readouts.track_record import offline_difference
 from thinslice.report.drawing import change_range
 from thinslice.report.numbers import capital, plural
 from thinslice.server.access import viewer_of
