@@ -64,6 +64,22 @@ def left_out(reason: str) -> str:
     return _LEFT_OUT.get(reason, reason.replace("_", " "))
 
 
+def visitors_left_out(counts: Mapping[str, int]) -> str:
+    """How many visitors were left out, and why, in one sentence.
+
+    >>> visitors_left_out({"robots": 12, "orders_cancelled": 3, "visitors_in_two_variants": 2})
+    'Left out: 12 visitors that look like robots, 2 visitors who were shown lists of both groups.'
+    >>> visitors_left_out({"robots": 0, "orders_cancelled": 3})
+    'No visitor was left out.'
+    """
+    out = [
+        f"{count(n)} {left_out(reason)}"
+        for reason, n in counts.items()
+        if n and left_out(reason).startswith("visitors ")
+    ]
+    return f"Left out: {', '.join(out)}." if out else "No visitor was left out."
+
+
 def changed(change: Mapping[str, Any]) -> str:
     """What was done to an experiment, as a line of its history.
 
@@ -116,7 +132,8 @@ takes more than three years to find a change of 10%, for which about 12,000 are 
         if outlook["per_day"]
         else ""
     )
-    return f"{joined}; it takes about {_rounded(outlook['needed'])} more {why}{when}."
+    more = f"it takes about {_rounded(outlook['needed'])} more {why}{when}"
+    return f"{joined}; {more}.{_sooner(outlook, zone)}"
 
 
 def _foreseen(outlook: Mapping[str, Any], zone: str) -> str:
@@ -130,9 +147,13 @@ def _foreseen(outlook: Mapping[str, Any], zone: str) -> str:
         if outlook["known_us"]
         else f"it takes more than three years to find {change}"
     )
-    return (
-        f". {pace}; at that pace {found}, for which about {_rounded(outlook['needed'])} are needed."
-    )
+    needed = f"for which about {_rounded(outlook['needed'])} are needed"
+    return f". {pace}; at that pace {found}, {needed}.{_sooner(outlook, zone)}"
+
+
+def _sooner(outlook: Mapping[str, Any], zone: str) -> str:
+    sooner_us = outlook.get("with_everyone_us")
+    return f" With all visitors it would be around {day(sooner_us, zone)}." if sooner_us else ""
 
 
 def _rounded(n: float) -> str:
@@ -143,6 +164,7 @@ FUNCTIONS = {
     "audit_headline": audit_headline,
     "hit_sentence": hit_sentence,
     "left_out": left_out,
+    "visitors_left_out": visitors_left_out,
     "changed": changed,
     "known_when": known_when,
 }

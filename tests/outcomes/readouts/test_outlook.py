@@ -38,7 +38,8 @@ def test_before_anyone_has_joined_the_day_is_foreseen(log, experiment):
     assert (expected.needed, expected.per_day, expected.basis) == (800, 100.0, "design")
     assert expected.known_us == 14 * DAY_US
     half = replace(readout, experiment=experiment(planned=planned, traffic=0.5))
-    assert outlook(half, now_us=MICROSECONDS).known_us == 21 * DAY_US
+    slower = outlook(half, now_us=MICROSECONDS)
+    assert (slower.known_us, slower.with_everyone_us) == (21 * DAY_US, 14 * DAY_US)
     paused = replace(readout, experiment=experiment(planned=planned, traffic=0.0))
     assert outlook(paused, now_us=MICROSECONDS).known_us is None
 

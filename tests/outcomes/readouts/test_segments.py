@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.outcomes.test_readout import shoppers
+from tests.outcomes.readouts.test_readout import shoppers
 
 from thinslice.errors import InputError
 from thinslice.outcomes.counting.rules import ProductFacts, Rules

@@ -1,7 +1,7 @@
 """`experiment`: visitors and what they did in, a verdict out. For notebooks; open this file first.
 
-The readout of the product (`readouts/readout.py`) counts visitors from the event log and then goes the same
-way: moments, rows, decision.
+The readout of the product (`readouts/readout.py`) counts visitors from the event log and then goes
+the same way: moments, rows, decision.
 """
 
 from __future__ import annotations

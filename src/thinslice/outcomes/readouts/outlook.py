@@ -21,6 +21,7 @@ FAR_US = 3 * 365 * DAY_US
 class Outlook:
     """How many visitors there are, come each day and are needed still, and when that will be.
 
+    `with_everyone_us` is that day if all visitors took part from now on, where only some do.
     `basis` is "looks" where the number needed is for the difference as it looks now, and "design"
     where it is for a change of `WORTH_FINDING`. What cannot be said yet is None.
     """
@@ -30,6 +31,7 @@ class Outlook:
     needed: int | None
     known_us: int | None
     basis: str
+    with_everyone_us: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for pages."""
@@ -38,6 +40,7 @@ class Outlook:
             "per_day": self.per_day,
             "needed": self.needed,
             "known_us": self.known_us,
+            "with_everyone_us": self.with_everyone_us,
             "basis": self.basis,
             "worth_finding": WORTH_FINDING,
         }
@@ -57,7 +60,14 @@ def outlook(readout: Readout, now_us: int) -> Outlook | None:
     visitors = sum(moments.n for moments in readout.moments.values())
     per_day = _per_day(readout, visitors, now_us)
     needed, basis = _needed(readout, visitors)
-    return Outlook(visitors, per_day, needed, _known_us(readout, needed, per_day, now_us), basis)
+    known_us = _known_us(readout, needed, per_day, now_us)
+    sooner_us = None
+    if 0 < experiment.traffic < 1:
+        sooner_us = _known_us(readout, needed, per_day / experiment.traffic, now_us)
+    return Outlook(
+        *(visitors, per_day, needed, known_us, basis),
+        with_everyone_us=None if sooner_us == known_us else sooner_us,
+    )
 
 
 def _per_day(readout: Readout, visitors: int, now_us: int) -> float:

@@ -315,6 +315,6 @@ def _notes(
         )
     if experiment.stopped_us is None and not experiment.sequential:
         notes.append(LOOK_ONCE)
-    if end_us is not None and end_us - experiment.started_us < 7 * DAY_US:
+    if visitors and end_us is not None and end_us - experiment.started_us < 7 * DAY_US:
         notes.append(NOT_A_WEEK)
     return tuple(notes)

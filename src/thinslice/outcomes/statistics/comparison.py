@@ -168,7 +168,7 @@ def compare(
         c.value,
         t.value,
         absolute,
-        relative_lift(t, c, confidence, tuned_for),
+        _possible(metric, relative_lift(t, c, confidence, tuned_for)),
         _change(absolute, metric.sign)
         if se > 0 and (seen is None or seen >= ENOUGH)
         else "unknown",
@@ -223,6 +223,13 @@ def interval_dict(interval: Interval) -> dict[str, float | None]:
 
 def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _possible(metric: Metric, lift: Interval) -> Interval:
+    """What is never below 0 cannot fall by more than all of it."""
+    if metric.may_be_negative or not math.isfinite(lift.low):
+        return lift
+    return replace(lift, low=max(lift.low, -1.0))
 
 
 def _scaled(estimate: Estimate, scale: float) -> Estimate:

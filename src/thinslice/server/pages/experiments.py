@@ -7,6 +7,7 @@ may change anything, here.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
@@ -83,6 +84,8 @@ def headline(states: list[str]) -> str:
 
     >>> headline([]), headline(["stopped", "running", "stopped"])
     ('Nothing has been tried yet.', 'Three experiments: one runs, two are over.')
+    >>> headline(["stopped", "stopped"])
+    'Two experiments: both are over.'
     """
     if not states:
         return "Nothing has been tried yet."
@@ -96,6 +99,8 @@ def headline(states: list[str]) -> str:
         if (n := states.count(state))
     ]
     noun = "experiment" if len(states) == 1 else "experiments"
+    if len(said) == 1 and len(states) > 1:
+        said = [f"{'both' if len(states) == 2 else 'all'} {said[0].split(' ', 1)[1]}"]
     return f"{capital(count(len(states)))} {noun}: {', '.join(said)}."
 
 
@@ -138,11 +143,15 @@ def _share(form: Form, field: str) -> float:
     """A percentage that someone typed, as a share."""
     typed = form.get(field, "")
     try:
-        return float(typed.replace(",", ".").replace("%", "").strip()) / 100
+        percent = float(typed.replace(",", ".").replace("%", "").strip())
     except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 100:
         raise InputError(
-            f"a percentage is a number such as 5 or 12.5, got {typed[:40]!r}; type it again"
-        ) from None
+            f"a percentage is a number from 0 to 100 such as 5 or 12.5, got {typed[:40]!r}; type "
+            "it again"
+        )
+    return percent / 100
 
 
 def _makers(engine: Engine, shop: str) -> list[tuple[str, str]]:
