@@ -3,9 +3,10 @@
     python benchmarks/titles_http.py [--seconds 10] [--clients 200] [--workers 1]
         [--max-in-flight N] [--what api|page]
 
-First the clients ask as fast as they are answered: that is the capacity. Then they want twice as
-much, each on a connection of its own (`load.py`), once obeying Retry-After and once asking on.
-With fewer workers than cores the clients have a core of their own.
+First 64 connections ask as fast as they are answered: that is the capacity. Then 200 clients want
+twice as much, each on a connection of its own (`load.py`), and then a crowd of five times as many,
+who do not all find room; once obeying Retry-After and once asking on. With fewer workers than cores
+the clients have a core of their own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from thinslice.engine import Engine
 
 STYLES = "red blue green plain striped dotted small large old new wide soft bright dark".split()
 NOUNS = "lamp mug boot chair shirt kettle scarf table clock towel".split()
+CROWD = 5
 
 
 def requests(port: int, key: str) -> dict[str, list[bytes]]:
@@ -79,17 +81,19 @@ def main() -> None:
             for what, asked in requests(target.port, key).items():
                 if args.what and what not in args.what:
                     continue
-                full = load.at_capacity(target, asked, **how)
-                rate = 2 * full.served_per_s
+                full = load.at_capacity(target, asked, connections=64, **how)
                 print(
                     f"{what}: capacity {full.served_per_s:,.0f} a second, "
                     f"{1e6 / full.served_per_cpu_s:.0f} µs of CPU each"
                 )
-                for obey in (True, False):
-                    print(f" {'obeying Retry-After' if obey else 'asking on'}:")
-                    load.office(
-                        target, asked, rate=rate, clients=args.clients, obey=obey, **how
-                    ).tell(full)
+                for clients in (args.clients, CROWD * args.clients):
+                    for obey in (True, False):
+                        way = "obeying Retry-After" if obey else "asking on"
+                        print(f" {clients} clients, {way}:")
+                        rate = 2 * full.served_per_s
+                        load.office(
+                            target, asked, rate=rate, clients=clients, obey=obey, **how
+                        ).tell(full)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,10 @@ class Settings(BaseSettings):
     )
     link_hours: float = Field(default=24, gt=0, description="Hours until a shared link expires.")
     max_in_flight: int = Field(
-        default=64, ge=1, description="Requests that one worker takes on before it answers 503."
+        default=64,
+        ge=1,
+        description="Requests that one worker takes on before it answers 503; four times as many "
+        "short questions that take it a fraction of a millisecond.",
     )
     max_waiting_events: int = Field(
         default=20_000, ge=1, description="Event lines that may wait for a commit before 503."

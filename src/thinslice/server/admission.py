@@ -1,14 +1,19 @@
 """The door: more work than can be kept in order is answered 503 before its body is read.
 
-Counted per worker: requests that are being answered, and event lines that wait for a commit.
-What was let in is served. A body is cut off at the size its address allows, and one that does not
-arrive in time makes room for the next.
+Counted per worker: requests that are being answered, in two lanes, and event lines that wait for a
+commit. Short questions to an address that answers in well under a millisecond have the quick lane,
+which is longer, since its end is as near. What was let in is served. A body is cut off at the size
+its address allows, and one that does not arrive in time makes room for the next.
+
+`door.py` asks the same gate where a request's headers end, before anything is made for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -29,7 +34,16 @@ TITLES_BYTES = 10_000_000
 FORM_BYTES = 64_000
 """What a form adds to the photo that is sent in it."""
 BODY_SECONDS = 10
+QUICK = 4
+"""How many times `max_in_flight` the quick lane takes."""
 
+LANE = "thinslice.lane"
+"""Where a scope has the lane in which the door has counted it."""
+
+WHOLE = "thinslice.whole"
+"""Where a scope says that its body, of the length announced, is there."""
+
+_QUICK = ("/v1/classify/title", "/v1/recommendations")
 _ALWAYS = ("/static/", "/healthz", "/readyz", "/favicon.ico")
 READABLE_ELSEWHERE = {
     "access-control-allow-origin": "*",
@@ -39,25 +53,49 @@ READABLE_ELSEWHERE = {
 
 
 class Turns:
-    """One at a time for work that is done on the loop itself.
+    """So many begin in one turn of the loop, the others in the next ones, in their order.
 
     Between two turns whoever has arrived is counted, and sent away at once where there are too
     many: work that never waits for anything would otherwise keep the door shut.
     """
 
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._goes_on = False
 
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
-        try:
-            await asyncio.sleep(0)
-        except BaseException:
-            self._lock.release()
-            raise
+    async def mine(self) -> None:
+        """Return in the turn of whoever asks."""
+        loop = asyncio.get_running_loop()
+        if not self._goes_on:
+            self._goes_on = True
+            loop.call_soon(self._next, loop)
+        if self._left and not self._waiting:
+            self._left -= 1
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        await turn
 
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._goes_on = self._left < self._most or bool(self._waiting)
+        self._left = self._most
+        while self._left and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._left -= 1
+        if self._goes_on:
+            loop.call_soon(self._next, loop)
+
+
+class Lane:
+    """Requests that are answered side by side: at most so many, and some begun in one turn."""
+
+    def __init__(self, most: int, turns: Turns) -> None:
+        self.most = most
+        self.turns = turns
+        self.in_flight = 0
 
 
 class Gate:
@@ -67,33 +105,50 @@ class Gate:
         self._app = app
         self._settings = settings
         self._waiting_lines = waiting_lines
-        self.in_flight = 0
+        self._quick = Lane(QUICK * settings.max_in_flight, Turns(16))
+        self._other = Lane(settings.max_in_flight, Turns(4))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered."""
+        return self._quick.in_flight + self._other.in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(_ALWAYS):
+        if scope["type"] != "http" or is_always_let_in(scope["path"]):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
-        self.in_flight += 1
+        path, length = scope["path"], Headers(scope=scope).get("content-length", "")
+        lane = scope.get(LANE)
+        if lane is None:
+            lane = self.lane(path, length)
+            if lane.in_flight >= lane.most:
+                await too_busy(path, is_short(length), lane.in_flight)(scope, receive, send)
+                return
+            lane.in_flight += 1
         try:
-            await self._app(scope, _limited(receive, self._limit(scope["path"])), send)
+            refusal = self._refusal(path, length)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+            await lane.turns.mine()
+            if WHOLE not in scope:
+                receive = _limited(receive, self._limit(path))
+            await self._app(scope, receive, send)
         except HTTPException as error:  # a body was refused before the application began to answer
-            await _refused(scope["path"], error)(scope, receive, send)
+            await _refused(path, error)(scope, receive, send)
         except ClientDisconnect:
             pass  # they left while they were sending: nobody is there to be told anything
         finally:
-            self.in_flight -= 1
+            lane.in_flight -= 1
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        path, length = scope["path"], Headers(scope=scope).get("content-length", "")
-        if self.in_flight >= self._settings.max_in_flight:
-            return _busy(path, f"{self.in_flight} requests are being answered")
+    def lane(self, path: str, length: str) -> Lane:
+        """Where a request is counted: by its address, and the length that it announces."""
+        return self._quick if _is_quick(path, length) and is_short(length) else self._other
+
+    def _refusal(self, path: str, length: str) -> Response | None:
         allowed = self._settings.max_waiting_events * (1 if path == "/v1/batch" else 2)
         if path.startswith("/v1/") and (waiting := self._waiting_lines()) >= allowed:
-            return _busy(path, f"{waiting} events wait to be written")
+            return _busy(path, is_short(length), f"{waiting} events wait to be written")
         if length.isdigit() and int(length) > self._limit(path):
             return _too_large(path, self._limit(path))
         return None
@@ -108,6 +163,22 @@ class Gate:
         if _has_photo(path):
             return self._settings.max_photo_bytes + FORM_BYTES
         return MONEY_BYTES if _is_money(path) else PAGE_BYTES
+
+
+def is_always_let_in(path: str) -> bool:
+    """Whether the door is open for an address whatever happens."""
+    return path.startswith(_ALWAYS)
+
+
+def is_short(length: str) -> bool:
+    """Whether a body of this announced length may come though nobody wants it; "" is no body."""
+    return not length or (length.isdigit() and int(length) <= PAGE_BYTES)
+
+
+def _is_quick(path: str, length: str) -> bool:
+    """Whether it is a question to an address of `_QUICK`, or a title that is typed on its page."""
+    typed = path.endswith("/title") and path.count("/") == 2 and length != ""
+    return typed or path.startswith(_QUICK)
 
 
 def _is_money(path: str) -> bool:
@@ -144,8 +215,15 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return limited
 
 
-def _busy(path: str, why: str) -> Response:
-    headers = {"retry-after": str(RETRY_AFTER_S), "connection": "close"}
+@lru_cache(maxsize=256)
+def too_busy(path: str, stays: bool, in_flight: int) -> Response:
+    """Says when to come back. The connection `stays` open for those who send little: to make a new
+    one would cost more."""
+    return _busy(path, stays, f"{in_flight} requests are being answered")
+
+
+def _busy(path: str, stays: bool, why: str) -> Response:
+    headers = {"retry-after": str(RETRY_AFTER_S)} | ({} if stays else {"connection": "close"})
     if path.startswith("/v1/"):
         message = f"no more is let in than can be kept in order, {why}; come back after a second"
         return problem(503, message, headers | READABLE_ELSEWHERE)

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from thinslice.errors import InputError
-from thinslice.server.admission import Turns
 from thinslice.server.answers import answer
 from thinslice.server.api import body_of, preflight
 from thinslice.server.keys import Keys
@@ -30,7 +29,7 @@ from thinslice.server.title_schemas import (
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
-    from thinslice.models.titles.classifier import TitleAnswer
+    from thinslice.models.titles.classifier import TitleAnswer, TitleClassifier
 
 AT_ONCE = 20
 """Titles that are answered on the spot; more go to a thread, so that nobody else waits."""
@@ -42,7 +41,6 @@ class TitlesApi:
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
         self._keys = keys
-        self._turns = Turns()
 
     def routes(self) -> list[Route]:
         return [
@@ -63,11 +61,8 @@ class TitlesApi:
             )
         model = self._engine.titles(caller.shop.id).model()
         if len(titles) > AT_ONCE:
-            answers = await run_in_threadpool(model.classify_many, titles)
-            return answer(ClassifyTitleAnswer(model.version, [_category(a) for a in answers]))
-        async with self._turns:
-            answers = model.classify_many(titles)
-            return answer(ClassifyTitleAnswer(model.version, [_category(a) for a in answers]))
+            return _answer(model, await run_in_threadpool(model.classify_many, titles))
+        return _answer(model, model.classify_many(titles))
 
     async def correct(self, request: Request) -> Response:
         """Keep corrections; answered when they are on disk."""
@@ -81,6 +76,10 @@ class TitlesApi:
             return titles.correct(said, who=body.who, products=products)
 
         return answer(CorrectTitlesAnswer(await run_in_threadpool(keep)))
+
+
+def _answer(model: TitleClassifier, found: list[TitleAnswer]) -> Response:
+    return answer(ClassifyTitleAnswer(model.version, [_category(each) for each in found]))
 
 
 def _category(found: TitleAnswer) -> TitleCategory:

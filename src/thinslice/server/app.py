@@ -1,7 +1,8 @@
 """One worker: the engine, its writer, and everything that answers over them.
 
-request -> Gate (503, 413) -> Straight -> events and lists
-                                  └-> PageGate (who may see it) -> NoteVisits -> API and pages
+request -> Door -> Gate (503, 413) -> Straight -> events, lists and titles
+                                          └-> PageGate (who may see it) -> NoteVisits
+                                                                        -> API and pages
 """
 
 from __future__ import annotations
@@ -66,13 +67,14 @@ class Worker:
 
     def asgi(self) -> ASGIApp:
         api = Api(self.engine, self.keys, self._running_log)
+        titles = TitlesApi(self.engine, self.keys)
         app = Starlette(
             routes=[
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
                 *PhotosApi(self.engine, self.keys, self.site.decoders).routes(),
                 *api.routes(),
-                *TitlesApi(self.engine, self.keys).routes(),
+                *titles.routes(),
                 *ExperimentsApi(self.engine, self.keys).routes(),
                 *RulesApi(self.engine, self.keys).routes(),
                 *routes(self.site),
@@ -90,6 +92,7 @@ class Worker:
         straight = {
             ("POST", "/v1/batch"): api.batch,
             ("POST", "/v1/recommendations"): api.recommend,
+            ("POST", "/v1/classify/title"): titles.classify,
         }
         return Gate(
             Straight(pages, straight, self.problem), self.engine.settings, self._waiting_lines

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from thinslice.config import Settings
 from thinslice.errors import InputError, StorageError
+from thinslice.server.door import Door
 from thinslice.server.housekeeper import Housekeeper
 from thinslice.server.share import bracketed
 from thinslice.server.share import share as share_link
@@ -94,7 +95,7 @@ def _supervisor(settings: Settings, listening: socket.socket) -> Supervisor:
         workers=settings.workers,
         backlog=BACKLOG,
         loop="auto",
-        http="httptools",
+        http=Door,
         ws="none",
         access_log=False,
         log_level="warning",

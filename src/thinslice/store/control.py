@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from thinslice.errors import InputError
@@ -148,6 +149,10 @@ class ControlPlane(ExperimentTables, PeopleTables, RuleTables):
 
     def signing_secret(self) -> bytes:
         """The 256 bits that sign links and cookies, made at the first call, the same ever after."""
+        return self._signing_secret
+
+    @cached_property
+    def _signing_secret(self) -> bytes:
         with self._reading() as db:
             found = db.execute("select value from secrets where name = 'signing'").fetchone()
         if found is None:

@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from thinslice.errors import AccessError, InputError, NotEnoughDataError, NotFoundError
 from thinslice.report.numbers import plural
 from thinslice.server.access import viewer_of
-from thinslice.server.admission import TITLES_BYTES, Turns
+from thinslice.server.admission import TITLES_BYTES
 from thinslice.server.answers import answer
 from thinslice.server.pages.title_table import MOST_ROWS, AnsweredTable
 from thinslice.server.pages.title_words import LONGEST, shown, tabs
@@ -42,7 +42,6 @@ class TitlePage:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._typed = Turns()
 
     async def show(self, request: Request) -> Response:
         """The page with an example of the shop's own, or with the title of a link."""
@@ -56,8 +55,7 @@ class TitlePage:
             return await self._page(request, title)
         titles = _titles(self._site, request)
         parts: Any = self._site.templates_in("en").get_template("title_parts.html").module
-        async with self._typed:
-            return answer({"answer": str(parts.answer(shown(titles, title)))})
+        return answer({"answer": str(parts.answer(shown(titles, title)))})
 
     async def table(self, request: Request) -> Response:
         """A table with categories: as a file, or line by line with the progress."""
