@@ -70,7 +70,8 @@ def measure(name: str, split: Split, protocol: str, given: argparse.Namespace) -
     evaluation = evaluate(makers, split, protocol=protocol)
     sizes = evaluation.sizes
     print(f"{sizes['predictions']:,} predictions in {sizes['test_sessions']:,} sessions.")
-    print(f"{'':24}{'HitRate@20':>24}{'MRR@20':>24}{'us p50':>8}{'us p90':>8}{'us p99':>8}")
+    columns = ("us p50", "us p90", "us p99", "CPU us")
+    print(f"{'':24}{'HitRate@20':>24}{'MRR@20':>24}" + "".join(f"{c:>8}" for c in columns))
     for maker, recommender in makers.items():
         speed = "".join(f"{us:>8.0f}" for us in query_us(recommender, split.test))
         print(figures(evaluation, maker) + speed, flush=True)
@@ -79,7 +80,8 @@ def measure(name: str, split: Split, protocol: str, given: argparse.Namespace) -
         if isinstance(lists, str):
             print(f"{peer:24} not run: {lists}")
         elif isinstance(lists, dict):
-            print(f"{peer:24}{'':>24}{lists['MRR']:>10.4f}")
+            us = f"   {lists['cpu us']:.0f} us of CPU a query, mean" if "cpu us" in lists else ""
+            print(f"{peer:24}{'':>24}{lists['MRR']:>10.4f}{us}")
         else:
             beside(bundle.recommenders["session"], peer, lists, split, protocol)
 
@@ -134,17 +136,20 @@ def figures(evaluation: Evaluation, name: str) -> str:
     return f"{name:24}" + "".join(f"{v.estimate:>10.4f} ({v.low:.3f}-{v.high:.3f})" for v in values)
 
 
-def query_us(recommender: Recommender, log: SessionLog) -> tuple[float, float, float]:
-    """Median, 90th and 99th percentile of a call for 20 products, over 2,000 sessions' prefixes."""
-    log, took = some_sessions(log, 2000), []
+def query_us(recommender: Recommender, log: SessionLog) -> tuple[float, float, float, float]:
+    """Median, 90th and 99th percentile of a call for 20 products, over 2,000 sessions' prefixes,
+    and the mean of the CPU time that it takes.
+    """
+    log, took, cpu = some_sessions(log, 2000), [], time.thread_time_ns()
     for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
         products = [log.products[code] for code in log.codes[start:end].tolist()]
         for step in range(1, len(products)):
             began = time.perf_counter_ns()
             recommender.recommend(products[:step], 20)
             took.append((time.perf_counter_ns() - began) / 1000)
+    mean = (time.thread_time_ns() - cpu) / 1000 / len(took)
     hundredths = statistics.quantiles(took, n=100)
-    return hundredths[49], hundredths[89], hundredths[98]
+    return hundredths[49], hundredths[89], hundredths[98], mean
 
 
 if __name__ == "__main__":

@@ -57,6 +57,11 @@ def test_a_candidate_knows_when_and_how_often_the_session_touched_it():
     assert (features["lamp-4"]["events"], features["lamp-4"]["products"]) == (4, 3)
 
 
+def test_popularity_counts_sessions_and_not_events():
+    found = candidates(log_of([["a", "b", "a", "a"], ["b"], ["b", "c"]]))
+    assert np.expm1(found.facts[:, 0]).round().tolist() == [1, 3, 1]
+
+
 def test_next_is_the_share_of_what_came_after():
     log = log_of([["a", "b"]] * 3 + [["a", "c"]] * 2)
     features = described(log, ["a"])

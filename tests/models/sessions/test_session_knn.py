@@ -106,6 +106,13 @@ def test_a_model_without_a_single_pair_answers_nothing():
     assert session_knn(log_of([["a"], ["b"]])).recommend(["a"], 5) == []
 
 
+def test_an_index_takes_at_most_ten_bytes_per_click():
+    rng = np.random.default_rng(0)
+    log = log_of([[f"p{p:02}" for p in rng.permutation(99)[:6]] for _ in range(2_000)])
+    size = sum(array.nbytes for array in session_knn(log).arrays.values())
+    assert size <= 10 * log.n_events + 1_000 * 4
+
+
 def test_threads_do_not_disturb_each_other():
     model = session_knn(checkerboard())
     queries = [["lamp-0"], ["sofa-1", "sofa-2"], ["lamp-1", "sofa-3"]]

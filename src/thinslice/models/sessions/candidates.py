@@ -21,7 +21,7 @@ import numpy as np
 
 from thinslice.domain import Scored
 from thinslice.models.sessions.candidate_kernels import WEIGHED_LAGS, answer, gather_steps
-from thinslice.models.sessions.co_occurrence import Counts, count_pairs
+from thinslice.models.sessions.co_occurrence import Counts, count_pairs, sessions_by_product
 from thinslice.models.sessions.item_table import ItemTable, lag_weights, read_only
 from thinslice.models.sessions.item_to_item import cosine_table
 from thinslice.models.sessions.linear import LinearSettings, solve
@@ -344,9 +344,7 @@ def _facts(log: SessionLog) -> NDArray[np.float32]:
     in these than before, events per session, and the same trend against the 15 % before.
     """
     n, events = len(log.products), len(log.codes)
-    session_of = np.repeat(np.arange(log.n_sessions), np.diff(log.offsets))
-    different = np.unique(session_of * np.int64(max(n, 1)) + log.codes)
-    sessions = np.bincount(different % max(n, 1), minlength=n)
+    sessions = sessions_by_product(log.offsets, log.codes, n)
     all_of, latest, before = (
         np.bincount(log.codes[int(a * events) : int(b * events)], minlength=n)
         for a, b in ((0.0, 1.0), (0.95, 1.0), (0.8, 0.95))

@@ -108,6 +108,18 @@ def split_evenly(work_until: NDArray[np.int64], at_most: int = 4_000_000) -> lis
     return list(zip(edges[:-1], edges[1:], strict=True)) or [(0, 0)]
 
 
+@numba.njit(cache=True, nogil=True)
+def sessions_by_product(offsets: Any, codes: Any, n_products: int) -> Any:
+    """In how many sessions each product is."""
+    counts, seen_in = np.zeros(n_products, np.int64), np.full(n_products, -1, np.int64)
+    for s in range(len(offsets) - 1):
+        for j in range(offsets[s], offsets[s + 1]):
+            if seen_in[codes[j]] != s:
+                seen_in[codes[j]] = s
+                counts[codes[j]] += 1
+    return counts
+
+
 _STEPS = 64
 """Steps after which a product that came before counts nothing."""
 

@@ -43,21 +43,17 @@ class ItemTable:
         n_products: int,
         length: int,
     ) -> ItemTable:
-        """The `length` strongest positive entries of each row, ties by code, of entries (row,
-        neighbour, weight) in any order.
+        """The `length` strongest positive entries of each row, ties by code, of different entries
+        (row, neighbour, weight) in any order. Linear in the entries; threads share the work.
         """
-        positive = weights > 0
-        rows, neighbours, weights = rows[positive], neighbours[positive], weights[positive]
-        order = np.lexsort((neighbours, -weights, rows))
-        rows, neighbours, weights = rows[order], neighbours[order], weights[order]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_products))])
-        kept = np.arange(len(rows)) - starts[rows] < length
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=n_products))])
-        return cls(
-            offsets.astype(np.int64),
-            neighbours[kept].astype(np.int32),
-            weights[kept].astype(np.float32),
+        starts, neighbours, weights = _by_row(
+            rows, neighbours, np.asarray(weights, np.float64), n_products
         )
+
+        def best_of(lo: int, hi: int) -> Any:
+            return _best_of_rows(lo, hi, starts, neighbours, weights, n_products, length)
+
+        return cls._joined(in_threads(best_of, split_evenly(starts)))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ItemTable:
@@ -77,10 +73,16 @@ class ItemTable:
         def walk(lo: int, hi: int) -> Any:
             return _walk(lo, hi, self.offsets, ends, self.neighbours, self.weights, length)
 
-        parts = in_threads(walk, split_evenly(self.offsets * min(width, 20), 40_000_000))
+        return self._joined(
+            in_threads(walk, split_evenly(self.offsets * min(width, 20), 40_000_000))
+        )
+
+    @classmethod
+    def _joined(cls, parts: list[Any]) -> ItemTable:
+        """One table of consecutive rows' (lengths, neighbours, weights)."""
         lengths, neighbours, weights = (np.concatenate([p[i] for p in parts]) for i in range(3))
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return ItemTable(offsets, neighbours, weights)
+        return cls(offsets, neighbours, weights)
 
 
 class TableRecommender:
@@ -165,6 +167,50 @@ def _add_rows(
     for a in range(n_touched):
         scores[touched[a]] = most[touched[a]] = 0.0
     return best, best_scores, because
+
+
+@numba.njit(cache=True, nogil=True)
+def _by_row(rows: Any, neighbours: Any, weights: Any, n_products: int) -> Any:
+    """The positive entries, row after row, and where each row starts."""
+    starts = np.zeros(n_products + 1, np.int64)
+    for a in range(len(rows)):
+        if weights[a] > 0.0:
+            starts[rows[a] + 1] += 1
+    for row in range(n_products):
+        starts[row + 1] += starts[row]
+    end = starts[:-1].copy()
+    grouped, values = np.empty(starts[-1], np.int32), np.empty(starts[-1])
+    for a in range(len(rows)):
+        if weights[a] > 0.0:
+            place = end[rows[a]]
+            end[rows[a]] += 1
+            grouped[place] = neighbours[a]
+            values[place] = weights[a]
+    return starts, grouped, values
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_of_rows(
+    lo: int, hi: int, starts: Any, neighbours: Any, weights: Any, n_products: int, length: int
+) -> Any:
+    lengths = np.zeros(hi - lo, np.int64)
+    room = 0
+    for j in range(lo, hi):
+        room += min(length, starts[j + 1] - starts[j])
+    out_neighbours, out_weights = np.empty(room, np.int32), np.empty(room, np.float32)
+    scores = np.zeros(n_products)
+    end = 0
+    for j in range(lo, hi):
+        first, last = starts[j], starts[j + 1]
+        for p in range(first, last):
+            scores[neighbours[p]] = weights[p]
+        best = out_neighbours[end : end + min(length, last - first)]
+        found = select_best(scores, neighbours[first:last], last - first, len(best), best)
+        for place in range(found):
+            out_weights[end + place] = scores[best[place]]
+        lengths[j - lo] = found
+        end += found
+    return lengths, out_neighbours, out_weights
 
 
 @numba.njit(cache=True, nogil=True)

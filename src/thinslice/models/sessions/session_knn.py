@@ -148,13 +148,13 @@ ARRAYS = ("offsets", "codes", "ended_us", "posting_offsets", "postings", "idf")
 def learn_session_knn(
     sessions: TrainingSessions, products: ProductCodes, settings: KnnSettings | None = None
 ) -> SessionKnn:
-    """Index the sessions by product. Linear in the events."""
+    """Index the sessions by product. Linear in the events, about 9 bytes for each."""
     settings = settings or KnnSettings()
     posting_offsets, postings, counts = build_postings(
         sessions.offsets, sessions.codes, sessions.n_products, settings.sample
     )
     arrays: dict[str, NDArray[np.generic]] = {
-        "offsets": sessions.offsets,
+        "offsets": _narrow(sessions.offsets),
         "codes": sessions.codes,
         "ended_us": sessions.ended_us,
         "posting_offsets": posting_offsets,
@@ -162,6 +162,12 @@ def learn_session_knn(
         "idf": np.log(max(sessions.n_sessions, 1) / np.maximum(counts, 1)).astype(np.float32),
     }
     return SessionKnn(products, arrays, settings)
+
+
+def _narrow(offsets: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
+    """In half the memory, where there are fewer than 2 ** 31 events."""
+    fits = offsets[-1] <= np.iinfo(np.int32).max
+    return offsets.astype(np.int32) if fits else offsets
 
 
 class _Scratch:
