@@ -5,16 +5,12 @@ import pytest
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, kind, log_of
 
-from thinslice.models.sessions.candidates import (
-    Candidates,
-    RankedCandidates,
-    feature_names,
-    learn_candidates,
-    steps_of,
-)
+from thinslice.models.sessions.candidates import Candidates, feature_names, learn_candidates
 from thinslice.models.sessions.linear import LinearSettings
 from thinslice.models.sessions.products import ProductCodes
+from thinslice.models.sessions.ranked_candidates import RankedCandidates
 from thinslice.models.sessions.session_knn import KnnSettings
+from thinslice.models.sessions.steps import steps_of
 
 
 def candidates(log, knn: KnnSettings | None = None) -> Candidates:
@@ -60,6 +56,30 @@ def test_a_candidate_knows_when_and_how_often_the_session_touched_it():
 def test_popularity_counts_sessions_and_not_events():
     found = candidates(log_of([["a", "b", "a", "a"], ["b"], ["b", "c"]]))
     assert np.expm1(found.facts[:, 0]).round().tolist() == [1, 3, 1]
+
+
+def test_the_latest_product_knows_when_it_was_there_before():
+    returned = {
+        session: max(f["returned"] for f in described(checkerboard(), list(session)).values())
+        for session in (("lamp-1", "lamp-2"), ("lamp-1", "lamp-2", "lamp-3", "lamp-1"))
+    }
+    assert list(returned.values()) == [0, 3]
+
+
+def test_back_is_follow_seen_from_the_other_end():
+    found = candidates(log_of([["a", "b", "a", "c"], ["b", "c"]]))
+    seen = {
+        name: dict(
+            zip(
+                zip(found.tables[name].rows(), found.tables[name].neighbours, strict=True),
+                found.tables[name].weights,
+                strict=True,
+            )
+        )
+        for name in ("follow", "back", "fresh")
+    }
+    assert seen["back"] == {(j, i): weight for (i, j), weight in seen["follow"].items()}
+    assert list(seen["fresh"]) == [(1, 2)]
 
 
 def test_next_is_the_share_of_what_came_after():

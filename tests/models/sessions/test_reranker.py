@@ -5,8 +5,9 @@ import builtins
 import numpy as np
 import pytest
 
-from thinslice.models.sessions.candidates import Described, feature_names
-from thinslice.models.sessions.reranker import NEGATIVES, NoLightGBMError, learn_trees
+from thinslice.models.sessions.candidates import feature_names
+from thinslice.models.sessions.reranker import NEGATIVES, NoLightGBMError, learn_trees, thinned
+from thinslice.models.sessions.steps import Described
 
 
 def described(n_steps: int = 400, n_candidates: int = 60, seed: int = 0) -> Described:
@@ -36,12 +37,9 @@ def test_the_same_rows_give_the_same_trees():
 
 
 def test_of_what_did_not_come_next_some_are_learned_from():
-    from thinslice.models.sessions.reranker import _sampled
-
-    found = described(10)
-    rows, sizes = _sampled(found, 0)
-    assert sizes.tolist() == [NEGATIVES + 1] * 8
-    assert found.came_next[rows].sum() == 8
+    lessons = thinned(described(10), 0)
+    assert lessons.sizes.tolist() == [NEGATIVES + 1] * 8
+    assert lessons.came_next.sum() == 8
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError])

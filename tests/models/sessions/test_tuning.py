@@ -10,14 +10,16 @@ from thinslice.config import Settings
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import Split, split_by_time
-from thinslice.models.sessions import reranker, tuning
+from thinslice.models.sessions import reranker, tier_choice
 from thinslice.models.sessions.bundle import Bundle, learn
-from thinslice.models.sessions.candidates import Described, learn_candidates, steps_of
+from thinslice.models.sessions.candidates import learn_candidates
 from thinslice.models.sessions.choice import KNN, POPULAR, RERANKED, Choice
 from thinslice.models.sessions.linear import LinearSettings
+from thinslice.models.sessions.places import knn_places, places_in_order
 from thinslice.models.sessions.products import ProductCodes
 from thinslice.models.sessions.session_knn import KnnSettings, SessionKnn
-from thinslice.models.sessions.tuning import choose, knn_places, places_in_order
+from thinslice.models.sessions.steps import Described, steps_of
+from thinslice.models.sessions.tuning import choose
 
 compare = partial(ratio_interval, low=-1.0)
 
@@ -114,7 +116,7 @@ def test_without_lightgbm_the_report_says_why(monkeypatch):
     def refuse(*_, **__):
         raise reranker.NoLightGBMError("libgomp.so.1 is missing")
 
-    monkeypatch.setattr(tuning, "learn_trees", refuse)
+    monkeypatch.setattr(tier_choice, "learn_trees", refuse)
     split = chain(1000)
     choice = choose(split.train, split.test, compare, seconds=5)
     assert choice.tier != RERANKED
@@ -157,7 +159,7 @@ def test_what_was_served_stays_where_it_is_proven_better(reranked, monkeypatch):
         raise reranker.NoLightGBMError("libgomp.so.1 is missing")
 
     split, served = reranked
-    monkeypatch.setattr(tuning, "learn_trees", refuse)
+    monkeypatch.setattr(tier_choice, "learn_trees", refuse)
     again = choose(split.train, split.test, compare, seconds=1, start=served)
     assert again.tier == RERANKED
     assert "as before" in again.report["why"]

@@ -11,7 +11,7 @@ import thinslice
 from thinslice.domain import SESSION
 from thinslice.errors import NotEnoughDataError, StorageError
 from thinslice.models.current import Current
-from thinslice.models.sessions.candidates import ROW, Candidates, RankedCandidates, learn_candidates
+from thinslice.models.sessions.candidates import ROW, Candidates, learn_candidates
 from thinslice.models.sessions.choice import BLEND, KNN, LINEAR, POPULAR, RERANKED, Choice
 from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.item_table import ItemTable, TableRecommender
@@ -19,6 +19,7 @@ from thinslice.models.sessions.item_to_item import ItemToItem, cosine_table
 from thinslice.models.sessions.linear import solve
 from thinslice.models.sessions.popularity import Popularity, learn_popularity
 from thinslice.models.sessions.products import ProductCodes
+from thinslice.models.sessions.ranked_candidates import RankedCandidates
 from thinslice.models.sessions.session_knn import KnnSettings, SessionKnn, learn_session_knn
 from thinslice.models.sessions.training import training_sessions
 from thinslice.models.sessions.trees import Trees

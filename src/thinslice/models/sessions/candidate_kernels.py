@@ -2,7 +2,8 @@
 
 `candidates.py` says what the features are. Arguments that belong together travel in tuples: `knn`
 holds the arrays and numbers of the session kNN, `tables` one (offsets, neighbours, weights, weights
-of lags) per item table, `room` the arrays that are written to.
+of lags) per item table, `pairs` the arrays of the pair table, `room` the arrays that are written
+to. The last of the tables is what came right after a product, which the pair table falls back to.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from typing import Any
 import numba
 import numpy as np
 
+from thinslice.models.sessions.pair_table import SMOOTHING, add_pair, find_pair
 from thinslice.models.sessions.selection import select_best
 from thinslice.models.sessions.session_knn_kernels import credit_votes, vote
 from thinslice.models.sessions.trees import add_trees
 
 WEIGHED_LAGS = 2
 """For the latest so many products of the session, each table's own weight is a feature."""
+
+FAINT = 1e-3
+"""The weight of a lag from which on the session's earlier products are not looked at."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -30,6 +35,7 @@ def gather(
     now_us: int,
     knn: Any,
     tables: Any,
+    pairs: Any,
     facts: Any,  # (products, facts) float32
     seen_us: Any,  # (products,) int64
     limit: int,
@@ -60,6 +66,10 @@ def gather(
         n_found = _add_table(
             t, tables[t], query, n_query, last, scores, weights, is_candidate, found, n_found
         )
+    pair = find_pair(touched_codes, n_touched_codes, pairs)
+    n_found = add_pair(
+        pair, pairs, tables[-1], last, scores[len(tables) + 1], is_candidate, found, n_found
+    )
     largest = np.zeros(len(scores))
     for source in range(len(scores)):
         for a in range(n_found):
@@ -71,10 +81,14 @@ def gather(
                 total += scores[source, found[a]] / largest[source]
         shares[found[a]] = total
     n = select_best(shares, found, n_found, limit, best)
+    returned = 0
+    for b in range(n_touched_codes - 1, 0, -1):
+        if touched_codes[b] == touched_codes[0]:
+            returned = b
     for a in range(min(n, len(features))):
         _describe(
             features[a], best[a], a, touched_codes, n_touched_codes, query[0], n_query, now_us,
-            n_neighbours, scores, largest, weights, facts, seen_us,
+            n_neighbours, pair[3], returned, scores, largest, weights, facts, seen_us,
         )  # fmt: skip
     for a in range(n_found):
         i = found[a]
@@ -96,6 +110,8 @@ def _add_table(
 ) -> int:  # fmt: skip
     offsets, neighbours, strengths, lag_weights = table
     for lag in range(n_query):
+        if lag_weights[lag] < FAINT:
+            break
         j = query[lag]
         for p in range(offsets[j], offsets[j + 1]):
             i = neighbours[p]
@@ -114,8 +130,8 @@ def _add_table(
 @numba.njit(cache=True, nogil=True)
 def _describe(
     row: Any, i: int, place: int, touched_codes: Any, n_touched_codes: int, latest: int,
-    n_query: int, now_us: int, n_neighbours: int, scores: Any, largest: Any, weights: Any,
-    facts: Any, seen_us: Any,
+    n_query: int, now_us: int, n_neighbours: int, in_a_row: float, returned: int, scores: Any,
+    largest: Any, weights: Any, facts: Any, seen_us: Any,
 ) -> None:  # fmt: skip
     """One candidate's features, in the order of `candidates.feature_names`."""
     lag, visits = -1, 0
@@ -131,7 +147,9 @@ def _describe(
     row[4] = n_query
     row[5] = n_neighbours
     row[6] = max(0, now_us - seen_us[i]) / 86_400_000_000.0
-    column = 7
+    row[7] = in_a_row
+    row[8] = returned
+    column = 9
     for source in range(len(scores)):
         row[column] = scores[source, i] / largest[source] if largest[source] > 0.0 else 0.0
         row[column + 1] = scores[source, i]
@@ -149,8 +167,8 @@ def _describe(
 @numba.njit(cache=True, nogil=True)
 def gather_steps(
     offsets: Any, codes: Any, targets: Any, now_us: Any, lo: int, hi: int, keep_missed: bool,
-    allow_latest: bool, max_products: int, knn: Any, tables: Any, facts: Any, seen_us: Any,
-    limit: int, room: Any, n_features: int,
+    allow_latest: bool, max_products: int, knn: Any, tables: Any, pairs: Any,
+    facts: Any, seen_us: Any, limit: int, room: Any, n_features: int,
 ) -> Any:  # fmt: skip
     """`gather` for many steps: features, whether each row came next, and rows per step.
 
@@ -172,7 +190,7 @@ def gather_steps(
             last = -1 if allow_latest else touched_codes[0]
             n, _, _ = gather(
                 touched_codes, n_touched_codes, query, n_query, last, now_us[s], knn, tables,
-                facts, seen_us, limit, room, features[end : end + limit],
+                pairs, facts, seen_us, limit, room, features[end : end + limit],
             )  # fmt: skip
         hit = False
         for a in range(n):
@@ -210,8 +228,8 @@ def different(latest_first: Any, n: int, query: Any) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def answer(
-    codes: Any, n: int, now_us: int, allow_latest: bool, knn: Any, tables: Any, facts: Any,
-    seen_us: Any, trees: Any, room: Any, features: Any, touched_codes: Any, query: Any,
+    codes: Any, n: int, now_us: int, allow_latest: bool, knn: Any, tables: Any, pairs: Any,
+    facts: Any, seen_us: Any, trees: Any, room: Any, features: Any, touched_codes: Any, query: Any,
     place_of: Any,
 ) -> Any:  # fmt: skip
     """The n best products of a session (oldest first), their scores, and who spoke for them.
@@ -225,7 +243,7 @@ def answer(
         return np.empty(0, np.int32), np.empty(0), np.empty(0, np.int32)
     found, n_neighbours, largest = gather(
         touched_codes, n_touched_codes, query, n_query,
-        -1 if allow_latest else touched_codes[0], now_us, knn, tables, facts, seen_us,
+        -1 if allow_latest else touched_codes[0], now_us, knn, tables, pairs, facts, seen_us,
         max(n, len(features)), room, features,
     )  # fmt: skip
     shares, best = room[3], room[10]
@@ -247,15 +265,16 @@ def answer(
             shares[best[a]] *= lowest / below
     found = min(found, n)
     because = reasons(
-        query, n_query, best, found, largest, n_neighbours, knn, tables, room, place_of
-    )
+        query, n_query, best, found, largest, n_neighbours, knn, tables, pairs,
+        find_pair(touched_codes, n_touched_codes, pairs), room, place_of,
+    )  # fmt: skip
     return best[:found].copy(), shares[best[:found]], because
 
 
 @numba.njit(cache=True, nogil=True)
 def reasons(
     query: Any, n_query: int, best: Any, found: int, largest: Any, n_neighbours: int, knn: Any,
-    tables: Any, room: Any, place_of: Any,
+    tables: Any, pairs: Any, pair: Any, room: Any, place_of: Any,
 ) -> Any:  # fmt: skip
     """Per product shown, the session's product whose share of its scores is largest, or -1."""
     numbers, decays, index = knn
@@ -277,10 +296,18 @@ def reasons(
     for t in range(len(tables)):
         offsets, neighbours, strengths, lag_weights = tables[t]
         for lag in range(n_query):
+            if lag_weights[lag] < FAINT:
+                break
             for p in range(offsets[query[lag]], offsets[query[lag] + 1]):
                 place = place_of[neighbours[p]] - 1
                 if place >= 0 and largest[t + 1] > 0.0:
                     credits[place, lag] += lag_weights[lag] * strengths[p] / largest[t + 1]
+    _, _, after, counts = pairs
+    _, lo, hi, total = pair
+    for x in range(lo, hi):
+        place = place_of[after[x]] - 1
+        if place >= 0:
+            credits[place, 0] += counts[x] / (total + SMOOTHING) / largest[len(tables) + 1]
     because = np.full(found, -1, np.int32)
     for place in range(found):
         most = 0.0

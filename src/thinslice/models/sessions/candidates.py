@@ -1,41 +1,52 @@
 """Candidates of several sources, and what is known about each: what a re-ranker looks at.
 
-Sources are the session kNN and six item tables, all of which any shop has:
+Sources are the session kNN, eight item tables and one of pairs, all of which any shop has:
 
     linear   the local linear model
     cosine   in the same sessions
     next     what came after, as a share of what came after: near steps count more
     walk     two steps along the linear model: what a neighbour's neighbours speak for
     recent   in the same sessions of the last tenth of the log, what came after doubled
+    back     what this came right after, as a share of what came after that
+    fresh    what came right after, in the newest three tenths of the sessions
     follow   what came right after, in the sessions as they were, returns to a product included
+    pair     what came right after the latest two products in a row, or `follow` where nothing did
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import Scored
-from thinslice.models.sessions.candidate_kernels import WEIGHED_LAGS, answer, gather_steps
+from thinslice.models.sessions.candidate_kernels import WEIGHED_LAGS, gather_steps
 from thinslice.models.sessions.co_occurrence import Counts, count_pairs, sessions_by_product
 from thinslice.models.sessions.item_table import ItemTable, lag_weights, read_only
 from thinslice.models.sessions.item_to_item import cosine_table
 from thinslice.models.sessions.linear import LinearSettings, solve
+from thinslice.models.sessions.pair_table import SMOOTHING, PairTable, learn_pairs, steps_in_a_row
 from thinslice.models.sessions.session_knn import KnnSettings, SessionKnn, learn_session_knn
+from thinslice.models.sessions.steps import Described
 from thinslice.models.sessions.training import TrainingSessions, training_sessions
-from thinslice.models.sessions.trees import Trees
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from thinslice.domain import SessionLog
     from thinslice.models.sessions.products import ProductCodes
+    from thinslice.models.sessions.steps import Steps
 
-LAG_DECAYS = {"linear": None, "cosine": 2.8, "next": 1.0, "walk": 2.0, "recent": 2.0, "follow": 0.7}
+LAG_DECAYS = {
+    "linear": None,
+    "cosine": 2.8,
+    "next": 1.0,
+    "walk": 2.0,
+    "recent": 2.0,
+    "back": 0.5,
+    "fresh": 0.5,
+    "follow": 0.7,
+}
 """The tables in their order; None is chosen with the linear model."""
 
 ROW = 100
@@ -44,7 +55,7 @@ ROW = 100
 LIMIT = 100
 """Candidates that are described and re-ranked."""
 
-FACTS = ("sessions", "lately", "trend", "views_per_session", "short_trend")
+FACTS = ("sessions", "lately", "trend", "views_per_session", "short_trend", "ends")
 """What is known about a product whoever asks: see `_facts`."""
 
 
@@ -52,12 +63,15 @@ def feature_names() -> tuple[str, ...]:
     """The columns of the features, one row per candidate.
 
     `lag` and `visits` say when and how often the session touched the candidate itself, -1 and 0
-    for never; `share_` is a source's score over its largest; `weight_T_0` is what table T says of
-    the latest product and the candidate; `latest_` are the facts of the latest product.
+    for never; `in_a_row` how often the latest two products were seen so; `returned` how many
+    steps ago the latest product was there before, 0 for never; `share_` is a source's
+    score over its largest; `weight_T_0` is what table T says of the latest product and the
+    candidate; `latest_` are the facts of the latest product.
     """
-    sources = ("knn", *LAG_DECAYS)
+    sources = ("knn", *LAG_DECAYS, "pair")
     return (
         *("place", "lag", "visits", "events", "products", "neighbours", "days_unseen"),
+        *("in_a_row", "returned"),
         *(f"{kind}_{source}" for source in sources for kind in ("share", "score")),
         *(f"weight_{table}_{lag}" for table in LAG_DECAYS for lag in range(WEIGHED_LAGS)),
         *FACTS,
@@ -72,6 +86,7 @@ class Candidates:
         self,
         knn: SessionKnn,
         tables: Mapping[str, ItemTable],
+        pairs: PairTable,
         facts: NDArray[np.float32],
         seen_us: NDArray[np.int64],
         linear: LinearSettings,
@@ -80,6 +95,7 @@ class Candidates:
         self.knn = knn
         self.linear = linear
         self.tables = {name: ItemTable.from_arrays(tables[name].to_arrays()) for name in LAG_DECAYS}
+        self.pairs = PairTable.from_arrays(pairs.to_arrays())
         self.facts = read_only(facts)
         self.seen_us = read_only(seen_us)
         self.last_us = int(seen_us.max()) if len(seen_us) else 0
@@ -93,7 +109,8 @@ class Candidates:
             )
             for t, d in zip(self.tables.values(), LAG_DECAYS.values(), strict=True)
         )
-        self.arguments = (knn.arguments, packed, self.facts, self.seen_us)
+        rows = tuple(self.pairs.to_arrays().values())
+        self.arguments = (knn.arguments, packed, rows, self.facts, self.seen_us)
 
     @classmethod
     def from_parts(
@@ -109,6 +126,7 @@ class Candidates:
         return cls(
             SessionKnn(products, parts["knn"], knn),
             tables,
+            PairTable.from_arrays(parts["pair"]),
             about["facts"],
             about["seen_us"],
             linear,
@@ -118,13 +136,18 @@ class Candidates:
         """The arrays of every source, by its name, and what is known about the products."""
         tables = {name: table.to_arrays() for name, table in self.tables.items()}
         about = {"facts": self.facts, "seen_us": self.seen_us}
-        return {"knn": self.knn.arrays, **tables, "about": about}
+        return {
+            "knn": self.knn.arrays,
+            **tables,
+            "pair": self.pairs.to_arrays(),
+            "about": about,
+        }
 
     def room(self, limit: int = LIMIT) -> tuple[NDArray[Any], ...]:
         """Arrays that one thread writes to; every call leaves the product-sized ones all zero."""
         n, tables, knn = len(self.products), len(self.tables), self.knn.settings
         return (
-            np.zeros((tables + 1, n)),  # scores by source
+            np.zeros((tables + 2, n)),  # scores by source
             np.zeros((tables, WEIGHED_LAGS, n), np.float32),  # weights by table and lag
             np.zeros(n, np.bool_),
             np.zeros(n),  # sums of shares
@@ -174,139 +197,18 @@ def learn_candidates(
         "next": _next_table(counts),
         "walk": solved.two_steps(20, ROW),
         "recent": _recent_table(sessions),
-        "follow": _follow_table(log),
+        **_follow_tables(log),
     }
     seen_us = np.zeros(len(products), np.int64)
     np.maximum.at(seen_us, log.codes, log.times_us)
     return Candidates(
-        learn_session_knn(sessions, products, knn), tables, _facts(log), seen_us, linear
+        learn_session_knn(sessions, products, knn),
+        tables,
+        learn_pairs(log),
+        _facts(log),
+        seen_us,
+        linear,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """Moments of past sessions: step s had seen `codes[offsets[s]:offsets[s+1]]`, oldest first.
-
-    `targets` is the code that came next, -2 for one that is unknown; unknown codes seen are -1.
-    `session_of` numbers the session that a step belongs to.
-    """
-
-    offsets: NDArray[np.int64]
-    codes: NDArray[np.int32]
-    targets: NDArray[np.int32]
-    now_us: NDArray[np.int64]
-    session_of: NDArray[np.int64]
-
-    def some(self, first: int, end: int) -> Steps:
-        """Steps `first` to `end`."""
-        return replace(
-            self,
-            offsets=self.offsets[first : end + 1],
-            targets=self.targets[first:end],
-            now_us=self.now_us[first:end],
-            session_of=self.session_of[first:end],
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Described:
-    """Candidates of many steps, one step after the other, `sizes` rows each."""
-
-    features: NDArray[np.float32]
-    came_next: NDArray[np.uint8]
-    sizes: NDArray[np.int32]
-
-
-def steps_of(
-    log: SessionLog, products: ProductCodes, *, repeats: bool, at_most: int, max_products: int = 50
-) -> Steps:
-    """Every step of the log's sessions but the first, in the codes of `products`.
-
-    Consecutive repeats are one step unless `repeats`. Of more than `at_most`, whole sessions are
-    left out, evenly over the time.
-    """
-    code_of = np.array([c if (c := products.of(p)) is not None else -1 for p in log.products])
-    lengths = np.diff(log.offsets)
-    share = min(1.0, at_most / max(1, int(np.maximum(lengths - 1, 0).sum())))
-    kept = np.flatnonzero(np.diff(np.floor(np.arange(log.n_sessions + 1) * share)) > 0)
-    seen: list[NDArray[np.int64]] = []
-    targets: list[int] = []
-    times: list[int] = []
-    session_of: list[int] = []
-    for s in kept.tolist():
-        codes = log.codes[log.offsets[s] : log.offsets[s + 1]]
-        at = log.times_us[log.offsets[s] : log.offsets[s + 1]]
-        if not repeats:
-            changed = np.flatnonzero(np.diff(codes, prepend=-1))
-            codes, at = codes[changed], at[changed]
-        known = code_of[codes]
-        for step in range(1, len(known)):
-            seen.append(known[max(0, step - max_products) : step])
-            targets.append(int(known[step]) if known[step] >= 0 else -2)
-            times.append(int(at[step - 1]))
-            session_of.append(s)
-    offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in seen])])
-    flat = np.concatenate(seen) if seen else np.zeros(0)
-    return Steps(
-        offsets.astype(np.int64),
-        flat.astype(np.int32),
-        np.array(targets, np.int32),
-        np.array(times, np.int64),
-        np.array(session_of, np.int64),
-    )
-
-
-NO_TREES = Trees(*(np.zeros(0, kind) for kind in ("i4", "i2", "f4", "i4", "i4", "f4")))
-
-
-class RankedCandidates:
-    """Recommends from all sources together: by trees, or by the sum of their shares without."""
-
-    name = "session"
-
-    def __init__(
-        self, candidates: Candidates, trees: Trees | None = None, *, repeats: bool = False
-    ) -> None:
-        self.candidates = candidates
-        self.trees = trees
-        self.repeats = repeats
-        self._trees = tuple(Trees.from_arrays((trees or NO_TREES).to_arrays()).to_arrays().values())
-        self._local = threading.local()
-
-    def recommend(
-        self, session: Sequence[str], n: int, *, now_us: int | None = None
-    ) -> list[Scored]:
-        """The n best products for a session (oldest first); see `interfaces.Recommender`."""
-        if n < 1:
-            return []
-        products = self.candidates.products
-        limit = self.candidates.knn.settings.max_products
-        codes = [products.of(product, -1) for product in session[-limit:]]
-        best, scores, because = answer(
-            np.array(codes, np.int32), min(n, len(products)), now_us or self.candidates.last_us,
-            self.repeats, *self.candidates.arguments, self._trees, *self._room(n),
-        )  # fmt: skip
-        ids = products.ids
-        return [
-            Scored(ids[code], score, None if reason < 0 else ids[reason])
-            for code, score, reason in zip(
-                best.tolist(), scores.tolist(), because.tolist(), strict=True
-            )
-        ]
-
-    def _room(self, n: int) -> tuple[Any, ...]:
-        known: tuple[Any, ...] | None = getattr(self._local, "room", None)
-        if known is None or len(known[0][-1]) < n:
-            limit = self.candidates.knn.settings.max_products
-            known = (
-                self.candidates.room(max(n, LIMIT)),
-                np.zeros((LIMIT, len(feature_names())), np.float32),
-                np.zeros(limit, np.int32),
-                np.zeros(limit, np.int32),
-                np.zeros(len(self.candidates.products), np.int32),
-            )
-            self._local.room = known
-        return known
 
 
 def _next_table(counts: Counts) -> ItemTable:
@@ -325,23 +227,35 @@ def _recent_table(sessions: TrainingSessions) -> ItemTable:
     return ItemTable.strongest(counts.neighbours, targets, strength, len(counts.sessions), ROW)
 
 
-def _follow_table(log: SessionLog) -> ItemTable:
-    """What came right after a product, as a share of its events; repeats are no steps."""
+def _follow_tables(log: SessionLog) -> dict[str, ItemTable]:
+    """What came right after a product, as a share of what did; the same backwards, and lately."""
     n = len(log.products)
-    same_session = np.ones(max(len(log.codes) - 1, 0), bool)
-    same_session[log.offsets[1:-1] - 1] = False
-    steps = same_session & (log.codes[1:] != log.codes[:-1])
-    pairs, counts = np.unique(
-        log.codes[:-1][steps].astype(np.int64) * n + log.codes[1:][steps], return_counts=True
-    )
+    codes, session_of = steps_in_a_row(log)
+    steps = session_of[1:] == session_of[:-1]
+    before, after = codes[:-1][steps], codes[1:][steps]
+    rows, targets, shares = _shares(before, after, n)
+    newest = np.searchsorted(session_of[1:][steps], int(0.7 * log.n_sessions))
+    return {
+        "back": ItemTable.strongest(targets, rows, shares, n, ROW),
+        "fresh": ItemTable.strongest(*_shares(before[newest:], after[newest:], n), n, ROW),
+        "follow": ItemTable.strongest(rows, targets, shares, n, ROW),
+    }
+
+
+def _shares(
+    before: NDArray[np.int32], after: NDArray[np.int32], n: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Every different step, and its share of the steps that left the same product."""
+    pairs, counts = np.unique(before.astype(np.int64) * n + after, return_counts=True)
     rows, targets = np.divmod(pairs, max(n, 1))
-    left = np.bincount(log.codes[:-1][steps], minlength=n)
-    return ItemTable.strongest(rows, targets, counts / (left[rows] + 3.0), n, ROW)
+    left = np.bincount(before, minlength=n)
+    return rows.astype(np.int32), targets.astype(np.int32), counts / (left[rows] + SMOOTHING)
 
 
 def _facts(log: SessionLog) -> NDArray[np.float32]:
     """Per product: ln(1 + sessions), ln(1 + events of the last 5 %), how much more it is looked at
-    in these than before, events per session, and the same trend against the 15 % before.
+    in these than before, events per session, the same trend against the 15 % before, and how
+    often it ended a session, per event.
     """
     n, events = len(log.products), len(log.codes)
     sessions = sessions_by_product(log.offsets, log.codes, n)
@@ -355,6 +269,7 @@ def _facts(log: SessionLog) -> NDArray[np.float32]:
         (latest / 0.05 + 20) / (all_of + 20),
         all_of / np.maximum(sessions, 1),
         (latest / 0.05 + 20) / (before / 0.15 + 20),
+        np.bincount(log.codes[log.offsets[1:] - 1], minlength=n) / (all_of + 1),
     )
     return np.stack(facts, axis=1).astype(np.float32)
 

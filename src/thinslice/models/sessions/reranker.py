@@ -8,16 +8,10 @@ not leak: candidates come from sources that learned from earlier sessions than t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from thinslice.models.sessions.steps import Described
 from thinslice.models.sessions.trees import Trees
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from thinslice.models.sessions.candidates import Described
 
 ROUNDS = 80
 NEGATIVES = 25
@@ -29,7 +23,7 @@ _PARAMETERS = {
     "num_leaves": 31,
     "min_data_in_leaf": 50,
     "max_bin": 63,
-    "lambdarank_truncation_level": 10,
+    "lambdarank_truncation_level": 20,
     "verbosity": -1,
     "metric": "None",
     "deterministic": True,
@@ -51,20 +45,17 @@ def learn_trees(described: Described, *, seed: int = 0, rounds: int = ROUNDS) ->
         import lightgbm
     except (ImportError, OSError) as error:
         raise NoLightGBMError(str(error).splitlines()[0]) from error
-    rows, sizes = _sampled(described, seed)
+    lessons = thinned(described, seed)
     parameters = {**_PARAMETERS, "seed": seed, "num_threads": 1}
     data = lightgbm.Dataset(
-        described.features[rows],
-        described.came_next[rows],
-        group=sizes,
-        params=parameters,
+        lessons.features, lessons.came_next, group=lessons.sizes, params=parameters
     )
     booster = lightgbm.train(parameters, data, num_boost_round=rounds)
     return Trees.from_dump(booster.dump_model())
 
 
-def _sampled(described: Described, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to learn from, and how many of each step: all that came next, some that did not."""
+def thinned(described: Described, seed: int) -> Described:
+    """All that came next and some that did not, of the steps that have both."""
     step_of = np.repeat(np.arange(len(described.sizes)), described.sizes)
     wanted = described.came_next == 1
     has_wanted = np.zeros(len(described.sizes), bool)
@@ -76,4 +67,6 @@ def _sampled(described: Described, seed: int) -> tuple[NDArray[np.int64], NDArra
     drawn = np.arange(len(order)) - starts[step_of[order]] <= NEGATIVES
     rows = np.sort(order[drawn & has_wanted[step_of[order]]])
     sizes = np.bincount(step_of[rows], minlength=len(described.sizes))
-    return rows, sizes[sizes > 0]
+    return Described(
+        described.features[rows], described.came_next[rows], sizes[sizes > 0].astype(np.int32)
+    )
