@@ -226,6 +226,7 @@ class Engine:
             photos.build()
             if self.control.list_rules(shop_id).no_near_duplicates:
                 self.shelf(shop_id).photo_twins()
+        self.shelf(shop_id).photo_titles.learn()
         return bundle
 
     def titles(self, shop_id: str) -> Titles:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import numpy as np
 import pytest
 
 from thinslice.config import Settings
+from thinslice.demo.catalogue import make_catalogue
+from thinslice.demo.pictures import draw_pictures
 from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
 from thinslice.profit.asking import AskingTerms
@@ -390,3 +394,46 @@ def workbook(rows: list[list[object]]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return out.getvalue()
+
+
+def test_a_photo_whose_colour_is_open_is_decided_with_its_picture_in_sight(
+    start_service: Callable[..., Any], tmp_path_factory: Any
+) -> None:
+    folder = Path(tmp_path_factory.mktemp("colours"))
+    engine = Engine(Settings(data=folder / "data"))
+    engine.control.add_shop(Shop("shop", "Shop"))
+    catalogue = make_catalogue(np.random.default_rng(5), per_cell=2)
+    shelf = engine.shelf("shop")
+    shelf.catalog.upsert(catalogue.products)
+    for product, picture in draw_pictures(catalogue):
+        shelf.photos.put(product, picture)
+    shelf.catalog.mark_photos([p.id for p in catalogue.products])
+    shelf.photo_search.build()
+    asked = next(iter(catalogue.products))
+    photo = shelf.photos.path(asked.id)
+    assert photo is not None
+    name = shelf.photo_search.decisions.wait("a.jpg", photo.read_bytes(), ["colour"])
+    service = start_service(folder / "data")
+    page = service.call("GET", "/shop/title/review").body.decode()
+    assert "1 title or photo waits for a person." in page
+    assert "Which colour?" in page
+    picture = re.search(r'<img src="(/shop/title/review\?take=picture[^"]+)"', page)
+    assert picture is not None
+    shown = service.call("GET", picture[1].replace("&amp;", "&"))
+    assert shown.body.startswith(b"\xff\xd8\xff")
+    form = {"title": "a.jpg", "photo": name, "attribute": "colour", "act": "file"}
+    wrong = post((service, engine), "/shop/title/review", {**form, "category": "ultraviolet"})
+    assert wrong.status == 400
+    assert "there is no colour" in wrong.body.decode()
+    done = post((service, engine), "/shop/title/review", {**form, "category": asked.colour})
+    assert f"Is {asked.colour}" in done.body.decode()
+    assert shelf.photo_search.decisions.decided()["colour"] == {name: asked.colour}
+    assert [asked.colour in row for row in shelf.photo_search.decisions.rows()] == [True]
+    table = service.call("GET", "/shop/title/review?take=decided").body.decode()
+    row = next(
+        r for r in csv.DictReader(io.StringIO(table.lstrip("\ufeff"))) if r["product"] == name
+    )
+    assert (row["category"], row["attribute"]) == (asked.colour, "colour")
+    undone = post((service, engine), "/shop/title/review", {**form, "act": "undo"})
+    assert "Taken back" in undone.body.decode()
+    assert service.call("GET", "/shop/title/review?take=picture&photo=asked/none").status == 404

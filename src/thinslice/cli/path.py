@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -28,6 +28,9 @@ from thinslice.cli.options import (
     settings_of,
 )
 from thinslice.errors import InputError
+
+if TYPE_CHECKING:
+    from thinslice.engine import Engine
 
 
 @app.command()
@@ -171,6 +174,7 @@ def build(
     if titles:
         with console.status("learning the categories ..."):
             say(engine.titles(shop_id).learn().sentence())
+        _read_together(engine, shop_id)
         return
     if photos or fit_encoder or encoder:
         if fit_encoder and encoder:
@@ -183,11 +187,18 @@ def build(
                 fit_minutes=fit_minutes, encoder=encoder, progress=progress
             )
         say(f"{found['photos']:,} photos can be searched. {found['quality']['sentence']}")
+        _read_together(engine, shop_id)
         return
     with progress_bar("learning from the sessions") as progress:
         bundle = engine.build(shop_id, minutes=2 if minutes is None else minutes, progress=progress)
     say(f"{bundle.sentence()} Version {bundle.version} is now served.")
     say(bundle.chosen())
+
+
+def _read_together(engine: Engine, shop_id: str) -> None:
+    """Say what photo and title come to together, where both were learned."""
+    if both := engine.shelf(shop_id).photo_titles.learn():
+        say(both.sentence())
 
 
 @app.command()

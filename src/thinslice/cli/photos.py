@@ -35,6 +35,9 @@ Count = Annotated[int, typer.Option("-n", help="How many to show.", min=1)]
 def tag(
     source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The CSV to write.")],
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Put photos that need a person on the review list, too.")
+    ] = False,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -44,7 +47,7 @@ def tag(
     engine = open_engine(data)
     search = engine.photo_search(pick_shop(engine, shop))
     with progress_bar(f"looking at {source.name}") as progress:
-        report = tag_photos(search, source, output, progress)
+        report = tag_photos(search, source, output, progress, queue=queue)
     reported(report)
     say(f"Wrote {output}.")
 

@@ -17,7 +17,14 @@ from thinslice.server.api import preflight
 from thinslice.server.decoding import DecodingPool
 from thinslice.server.keys import Keys
 from thinslice.server.pages.address import photo_address
-from thinslice.server.photo_questions import PhotoDesk, photo_in, region_of, wish_of
+from thinslice.server.photo_questions import (
+    CLASSIFY,
+    MOST_CHARACTERS,
+    PhotoDesk,
+    photo_in,
+    region_of,
+    wish_of,
+)
 from thinslice.server.photo_schemas import (
     ClassifyImageAnswer,
     FoundProduct,
@@ -72,14 +79,15 @@ class PhotosApi:
         """What a photo shows, for the shop's own systems."""
         caller = self._keys.caller(request.headers, secret=True)
         said = dict(request.query_params)
-        if unknown := [name for name in said if name != "region"]:
+        if unknown := [name for name in said if name not in CLASSIFY]:
             raise InputError(
-                f"there is no parameter {unknown[0][:50]!r}; the only one here is region"
+                f"there is no parameter {unknown[0][:50]!r}; there are {', '.join(CLASSIFY)}"
             )
-        shop = caller.shop.id
-        tags = await self._desk.classify(shop, await photo_in(request), region_of(said))
-        version = self._engine.photo_search(shop).served().meta["heads"]
-        return answer(ClassifyImageAnswer(version, _labels(tags)))
+        shop, photo = caller.shop.id, await photo_in(request)
+        title, queue = said.get("title", "")[:MOST_CHARACTERS], said.get("queue") == "true"
+        tags = await self._desk.classify(shop, photo, region_of(said), title=title, queue=queue)
+        heads = self._engine.photo_search(shop).served().heads
+        return answer(ClassifyImageAnswer(heads.version if heads else None, _labels(tags)))
 
 
 def _products(shop: Shop, hits: Iterable[PhotoHit]) -> list[FoundProduct]:

@@ -9,7 +9,7 @@ import msgspec
 
 import thinslice
 from thinslice.server import photo_schemas, schemas, title_schemas
-from thinslice.server.photo_questions import WISHES
+from thinslice.server.photo_questions import CLASSIFY, WISHES
 
 _BATCH: dict[str, Any] = {
     "type": "object",
@@ -252,14 +252,17 @@ def _photos() -> dict[str, Any]:
         None,
         photo_schemas.ClassifyImageAnswer,
     )
-    wishes = [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-        for name, text in WISHES.items()
-    ]
+    wishes, beside = (
+        [
+            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            for name, text in said.items()
+        ]
+        for said in (WISHES, CLASSIFY)
+    )
     product = {"name": "product", "in": "path", "required": True, "schema": {"type": "string"}}
     search["parameters"] = wishes
     similar["parameters"] = [product, *(w for w in wishes if w["name"] != "region")]
-    classify["parameters"] = [w for w in wishes if w["name"] == "region"]
+    classify["parameters"] = beside
     kinds = ("image/jpeg", "image/png", "image/webp", "multipart/form-data")
     for operation in (search, classify):
         operation["requestBody"] = {"required": True, "content": {kind: {} for kind in kinds}}

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from thinslice.domain import Filters
 from thinslice.errors import InputError
 from thinslice.models.photos.classifier import PhotoTag
-from thinslice.models.photos.pixels import Region
+from thinslice.models.photos.pixels import Region, as_jpeg
 from thinslice.server.decoding import DecodingPool
 from thinslice.shelf.photo_search import PhotoHit, PhotoWish
 from thinslice.shelf.photo_weights import balanced
@@ -42,7 +42,18 @@ WISHES = {
 }
 """What may be said beside the photo, and what it means."""
 
+CLASSIFY = {
+    "region": WISHES["region"],
+    "title": "The product's title, to be read together with the photo.",
+    "queue": "true keeps a photo that needs a person on the review list, made small.",
+}
+"""What may be said beside a photo that is classified."""
+
+KEPT_SIDE = 320
+"""Pixels of the side of a photo that is kept for a person to look at."""
+
 MOST = 100
+MOST_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +92,34 @@ class PhotoDesk:
         return await run_in_threadpool(ask)
 
     async def classify(
-        self, shop: str, photo: bytes, region: Region | None = None
+        self,
+        shop: str,
+        photo: bytes,
+        region: Region | None = None,
+        *,
+        title: str = "",
+        queue: bool = False,
     ) -> dict[str, PhotoTag]:
-        """What a photo shows: category and colour, as far as the shop's photos taught them."""
-        photos = self._engine.photo_search(shop)
+        """What a photo shows: category and colour, as far as the shop's photos taught them; the
+        category by photo and `title` together. `queue` has it looked at where it is not sure."""
+        shelf = self._engine.shelf(shop)
+        photos = shelf.photo_search
         side = (await run_in_threadpool(photos.served)).encoder.side
         pixels: NDArray[np.uint8] = await self._decoders.decode(photo, side, region)
-        return await run_in_threadpool(lambda: photos.tag(photos.encode(pixels)))
+
+        def ask() -> dict[str, PhotoTag]:
+            vectors = photos.encode(pixels)
+            tags = photos.tag(vectors)
+            if title and (both := shelf.photo_titles.tag(vectors, title)) is not None:
+                tags["category"] = both
+            return tags
+
+        tags = await run_in_threadpool(ask)
+        unsure = [tag.attribute for tag in tags.values() if tag.needs_person]
+        if queue and unsure:
+            seen = as_jpeg(await self._decoders.decode(photo, KEPT_SIDE, region))
+            await run_in_threadpool(photos.decisions.wait, title, seen, unsure)
+        return tags
 
     async def similar(self, shop: str, product: str, wish: PhotoWish) -> list[PhotoHit]:
         """The products that look most like one of the catalogue."""

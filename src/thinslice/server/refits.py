@@ -1,4 +1,4 @@
-"""Lets the title classifiers learn from people's corrections within a second or two.
+"""Lets what reads titles and photos learn from people's decisions, within seconds.
 
 A thread of the housekeeper: the workers answer on with the version they have, and take up the new
 one when it is complete.
@@ -29,7 +29,7 @@ class Refits(threading.Thread):
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="refits", daemon=True)
         self._settings = settings
-        self._changed: dict[str, int] = {}
+        self._changed: dict[Path, int] = {}
         self._engine: Engine | None = None
 
     def run(self) -> None:
@@ -39,22 +39,25 @@ class Refits(threading.Thread):
 
     def look(self) -> None:
         """Learn for every shop whose people said something since the last look."""
-        for file in self._settings.data.glob("titles/*/reviews.sqlite"):
-            shop, changed = file.parent.name, _changed_ns(file)
-            if self._changed.get(shop) != changed:
-                self._changed[shop] = changed
-                self._refit(shop)
+        for what in ("titles", "photo-search"):
+            for file in self._settings.data.glob(f"{what}/*/reviews.sqlite"):
+                changed = _changed_ns(file)
+                if self._changed.get(file) != changed:
+                    self._changed[file] = changed
+                    self._refit(what, file.parent.name)
 
-    def _refit(self, shop: str) -> None:
+    def _refit(self, what: str, shop: str) -> None:
         from thinslice.engine import Engine
 
         self._engine = self._engine or Engine(self._settings)
         try:
-            titles = self._engine.titles(shop)
-            if titles.is_learned() and titles.unlearned():
+            titles, photos = self._engine.titles(shop), self._engine.photo_search(shop)
+            if what == "titles" and titles.is_learned() and titles.unlearned():
                 titles.refit()
+            if what == "photo-search" and photos.is_built() and photos.unlearned():
+                photos.refit()
         except Exception:
-            _log.exception("learning from corrections of titles failed, and goes on")
+            _log.exception("learning from decisions on %s failed, and goes on", what)
 
 
 def _changed_ns(file: Path) -> int:

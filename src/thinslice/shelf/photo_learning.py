@@ -4,7 +4,7 @@ FOLDER/
 ├── encoder/        the encoder, where one was fitted to the shop or taken over
 ├── index/          the vectors of every photo
 ├── heads/          category and colour by linear models, where labels were known
-└── meta.json       what was measured, and which encoder and heads these are
+└── meta.json       what was measured, and which encoder these are of
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.photo_search import PhotoQuality, photo_quality
 from thinslice.index.vector_index import VectorIndex
 from thinslice.interfaces import Encoder
-from thinslice.models.photos.classifier import HeldOut, ImageClassifier, learn_photos
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.encoder import ImageEncoder, fit_encoder
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode
-from thinslice.models.photos.review import disagreements
 from thinslice.models.photos.training import import_torch
 from thinslice.ranking.photo_reasons import usual_cosines
+from thinslice.shelf.photo_decisions import ASKED, PhotoDecisions
+from thinslice.shelf.photo_heads import MOST_LEARNED, LearnedHeads, learn_heads
 from thinslice.shelf.photo_weights import BITS, weights_for
 from thinslice.store.photos import PhotoStore
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
 BATCH = 64
-MOST_LEARNED = 20_000
-"""Photos that the heads, or a fitted encoder, learn from at most; drawn at random."""
 
 SAMPLED = 200
 """Photos that are distorted and searched again to see how well the encoder fits the shop."""
@@ -52,18 +50,21 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Album:
-    """The products that have a photo, and where the photos lie."""
+    """The products that have a photo, where the photos lie, and what people said about them."""
 
     products: Mapping[str, Product]
     pictures: PhotoStore
+    decisions: PhotoDecisions
 
     @property
     def ids(self) -> list[str]:
         return [p.id for p in self.products.values() if p.has_photo]
 
-    def pixels(self, product: str, side: int) -> NDArray[np.uint8] | None:
-        """The photo of a product, None for one that is gone or cannot be read any more."""
-        path = self.pictures.path(product)
+    def pixels(self, photo: str, side: int) -> NDArray[np.uint8] | None:
+        """The photo of a product, or one that was asked about; None for one that is gone or cannot
+        be read any more."""
+        of_product = photo in self.products or not photo.startswith(ASKED)
+        path = (self.pictures if of_product else self.decisions.pictures).path(photo)
         try:
             return decode(path.read_bytes(), side) if path else None
         except (InputError, OSError):
@@ -91,11 +92,11 @@ class Album:
 
 def learn_album(
     album: Album, folder: Path, encoder: Encoder, progress: Progress | None = None
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[dict[str, Any], LearnedHeads]:
     """Index every photo in `folder` and learn what they show.
 
-    Returns what was measured, and the products whose photo and category disagree. Raises
-    NotEnoughDataError where no photo can be read.
+    Returns what was measured, and what was learned. Raises NotEnoughDataError where no photo can
+    be read.
     """
     ids, vectors = album.encoded(album.ids, encoder, progress)
     if not ids:
@@ -106,18 +107,36 @@ def learn_album(
     bits = {part: BITS[part] for part in encoder.dimensions}
     index = VectorIndex.create(folder / "index", encoder=encoder.hash, bits=bits)
     index.add(ids, vectors)
-    heads, doubted = _heads(album, folder / "heads", encoder, ids, vectors)
+    learned = teach_heads(album, folder / "heads", encoder, ids, vectors)
+    heads = learned.heads
     meta = {
         "own_encoder": encoder.folder.parent == folder,
         "encoder": encoder.hash,
         "photos": len(ids),
-        "heads": heads.version if heads else None,
         "measured": heads.measured() if heads else {},
         "quality": _quality(album, encoder, index, ids).to_dict(),
         "usual": usual_cosines(vectors),
     }
     write_durably(folder / "meta.json", json.dumps(meta).encode())
-    return meta, doubted
+    return meta, learned
+
+
+def teach_heads(
+    album: Album, folder: Path, encoder: Encoder, ids: Sequence[str], vectors: Vectors
+) -> LearnedHeads:
+    """Learn what these photos show, and what people said of photos that are no product's."""
+    number, decided = album.decisions.last_number(), album.decisions.decided()
+    asked = {photo for known in decided.values() for photo in known if photo.startswith(ASKED)}
+    more, of_more = album.encoded(sorted(asked), encoder)
+    return learn_heads(
+        [*ids, *more],
+        {part: np.concatenate([rows, of_more[part]]) for part, rows in vectors.items()},
+        album.products,
+        decided,
+        folder,
+        encoder=encoder.hash,
+        decided_to=number,
+    )
 
 
 def fitted_encoder(
@@ -137,38 +156,6 @@ def kept_encoder(encoder: Encoder, folder: Path) -> Encoder:
     """An encoder of the shop's own, taken over into another folder."""
     shutil.copytree(encoder.folder, folder)
     return open_encoder(folder)
-
-
-def _heads(
-    album: Album, folder: Path, encoder: Encoder, ids: Sequence[str], vectors: Vectors
-) -> tuple[ImageClassifier | None, list[dict[str, Any]]]:
-    rows = np.sort(np.random.default_rng(0).permutation(len(ids))[:MOST_LEARNED])
-    chosen = [ids[row] for row in rows]
-    products = [album.products[product] for product in chosen]
-    labels = {
-        "category": [p.category or None for p in products],
-        "colour": [p.colour or None for p in products],
-    }
-    try:
-        heads, held = learn_photos(
-            {part: one[rows] for part, one in vectors.items()},
-            labels,
-            encoder=encoder.hash,
-            groups=[p.title or p.id for p in products],
-        )
-    except NotEnoughDataError:
-        return None, []
-    heads.publish(folder)
-    return heads, _doubted(heads, held, chosen)
-
-
-def _doubted(
-    heads: ImageClassifier, held: Mapping[str, HeldOut], ids: Sequence[str]
-) -> list[dict[str, Any]]:
-    if "category" not in held:
-        return []
-    found = disagreements(heads.heads["category"], held["category"], ids)
-    return [one.to_dict() for one in found]
 
 
 def _quality(

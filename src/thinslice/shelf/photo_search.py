@@ -28,13 +28,15 @@ from thinslice.index.search import Near
 from thinslice.index.vector_index import VectorIndex
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.adopting import adopt
-from thinslice.models.photos.classifier import PhotoTag, joined
+from thinslice.models.photos.classifier import ImageClassifier, PhotoTag, joined
 from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.models.photos.onnx_encoder import OnnxEncoder, open_encoder
 from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
 from thinslice.ranking.photo_reasons import why
+from thinslice.shelf.photo_decisions import PhotoDecisions
 from thinslice.shelf.photo_filters import Masks
+from thinslice.shelf.photo_heads import LearnedHeads
 from thinslice.shelf.photo_kind import NEIGHBOURS, likeliest_kind
 from thinslice.shelf.photo_learning import (
     Album,
@@ -42,6 +44,7 @@ from thinslice.shelf.photo_learning import (
     fitted_encoder,
     kept_encoder,
     learn_album,
+    teach_heads,
 )
 from thinslice.shelf.photo_served import Served
 from thinslice.shelf.photo_weights import weights_for
@@ -99,6 +102,7 @@ class PhotoSearch:
         self._served: Served | None = None
         self._looked_at = -1e9
         self._looking = threading.Lock()
+        self.decisions = PhotoDecisions(folder)
 
     # what is in force
 
@@ -120,6 +124,10 @@ class PhotoSearch:
         """Whether the catalogue has photos."""
         return any(product.has_photo for product in self._catalog.all().values())
 
+    def products(self) -> Mapping[str, Product]:
+        """The catalogue, by id."""
+        return self._catalog.all()
+
     def warm_up(self) -> None:
         """Answer a question nobody asked, so that the first one who asks does not wait."""
         if self.is_built():
@@ -134,6 +142,8 @@ class PhotoSearch:
                 name = current(self.folder)
                 if name and (self._served is None or self._served.folder.name != name):
                     self._served = Served.load(self.folder / name)
+                elif self._served is not None:
+                    self._served = self._served.with_newest_heads()
                 self._looked_at = time.monotonic()
             if self._served is None:
                 raise NotFoundError(
@@ -170,16 +180,43 @@ class PhotoSearch:
                     )
                 else:
                     used = self._encoder(folder / "encoder", encoder)
-                meta, doubted = learn_album(album, folder, used, progress)
+                meta, learned = learn_album(album, folder, used, progress)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             with locked(self.folder / ".changing"):
                 write_durably(self.folder / "CURRENT", f"{name}\n".encode())
                 self._add(product for product in album.ids if self._is_newer(product, started))
-            self._results.save("photos-review", {"disagreements": doubted})
+            self._keep(learned)
             self._remove_others(name)
         return meta
+
+    def refit(self) -> ImageClassifier | None:
+        """Learn what photos show anew, from what people decided since, and serve the result."""
+        with locked(self.folder / ".lock"):
+            served = self._newest(force=True)
+            index = served.index.as_it_is()
+            alive = [(segment, np.flatnonzero(segment.alive)) for segment in index.segments]
+            ids = [segment.ids[row] for segment, rows in alive for row in rows]
+            vectors = {
+                part: np.concatenate([segment.vectors[part][rows] for segment, rows in alive])
+                for part in index.bits
+            }
+            heads = served.folder / "heads"
+            learned = teach_heads(self._album(), heads, served.encoder, ids, vectors)
+            self._keep(learned)
+            self._newest(force=True)
+        return learned.heads
+
+    def unlearned(self) -> int:
+        """How many words of people the heads in force have not learned from."""
+        heads = self.served().heads
+        known = heads.meta.get("decided_to", 0) if heads else 0
+        return max(0, self.decisions.last_number() - known)
+
+    def _keep(self, learned: LearnedHeads) -> None:
+        self._results.save("photos-review", {"disagreements": learned.doubted})
+        self._results.save("photos-held-out", learned.held_out)
 
     def add(self, products: Iterable[str]) -> int:
         """Make new or replaced photos searchable, on return; returns how many. 0 before the first
@@ -196,7 +233,7 @@ class PhotoSearch:
         return len(ids)
 
     def _album(self) -> Album:
-        return Album(self._catalog.all(), self._pictures)
+        return Album(self._catalog.all(), self._pictures, self.decisions)
 
     def _encoder(self, folder: Path, model: str | None) -> Encoder:
         """The model that is asked for, the shop's own from before, or the one that is shipped."""
@@ -356,14 +393,17 @@ class PhotoSearch:
     def disagreements(self, n: int = 100) -> list[dict[str, Any]]:
         """Products whose photo looks like another category than the listed one, surest first.
 
-        Those filed elsewhere, hidden or removed since are left out.
+        Those decided, filed elsewhere, hidden or removed since are left out.
         """
-        products = self._catalog.all()
+        products, decided = self._catalog.all(), self.decisions.spoken_on()
         listed = (self._results.load("photos-review") or {}).get("disagreements", [])
         found = [
             one
             for one in listed
-            if (p := products.get(one["product"])) and not p.hidden and p.category == one["listed"]
+            if (p := products.get(one["product"]))
+            and not p.hidden
+            and p.category == one["listed"]
+            and (p.id, "category") not in decided
         ]
         return found[:n]
 

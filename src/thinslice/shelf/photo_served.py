@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from thinslice.interfaces import Encoder
 from thinslice.models.photos.classifier import ImageClassifier
 from thinslice.models.photos.encoder import SHIPPED
 from thinslice.models.photos.onnx_encoder import open_encoder
+from thinslice.models.versions import current
 from thinslice.shelf.photo_filters import Masks
 
 
@@ -52,5 +53,12 @@ class Served:
                 f"{encoder.hash} by now; encode them again: thinslice build"
             )
         index = VectorIndex.open(folder / "index", encoder=encoder.hash)
-        heads = ImageClassifier.load(folder / "heads", meta["heads"]) if meta["heads"] else None
-        return cls(folder, encoder, index, heads, meta)
+        return cls(folder, encoder, index, None, meta).with_newest_heads()
+
+    def with_newest_heads(self) -> Served:
+        """The same with the heads in force by now: they are learned anew when people decide."""
+        version = current(self.folder / "heads")
+        if version is None or (self.heads and self.heads.version == version):
+            return self
+        heads = ImageClassifier.load(self.folder / "heads", version)
+        return replace(self, heads=heads, masks=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,18 @@ class TagReport:
 
 
 def tag_photos(
-    search: PhotoSearch, source: Path, output: Path, progress: Progress | None = None
+    search: PhotoSearch,
+    source: Path,
+    output: Path,
+    progress: Progress | None = None,
+    *,
+    queue: bool = False,
 ) -> TagReport:
     """Write a table with the tags of every photo of a folder or zip, those for a person on top.
 
-    Stopped at any moment and run again, it goes on where it was. A file that is no photo stands
-    in the table with what is wrong with it. Raises NotEnoughDataError where no labels were
+    Stopped at any moment and run again, it goes on where it was. `queue` keeps the photos that need
+    a person, made small, and puts them on the review list. A file that is no photo stands in the
+    table with what is wrong with it. Raises NotEnoughDataError where no labels were
     learned, InputError where there are no photos.
     """
     served = search.served()
@@ -64,8 +70,13 @@ def tag_photos(
     with AnswerFile(output, header, _identity(source, files, served)) as table:
         before = table.done
         for first in range(before, len(files), PART):
-            rows, review = _tagged(served, served.heads, files[first : first + PART])
-            table.write(rows, review)
+            part = files[first : first + PART]
+            tags, wrong = _tagged(served, served.heads, part)
+            rows = [_row(file.name, served.heads, tags, wrong) for file in part]
+            table.write(rows, [bool(row[-1]) for row in rows])
+            for file in part if queue else ():
+                if unsure := _unsure(tags.get(file.name, {})):
+                    search.decisions.wait(file.name, file.read(), unsure)
             if progress:
                 progress(table.done, len(files))
         table.finish()
@@ -74,26 +85,35 @@ def tag_photos(
 
 def _tagged(
     served: Served, heads: ImageClassifier, files: Sequence[PhotoFile]
-) -> tuple[list[list[str]], list[bool]]:
+) -> tuple[dict[str, dict[str, PhotoTag]], dict[str, str]]:
+    """The tags of the files that are photos, and what is wrong with the others, by name."""
     pixels, wrong = {}, {}
     for file in files:
         try:
             pixels[file.name] = decode(file.read(), served.encoder.side)
         except InputError as error:
             wrong[file.name] = str(error)
-    tags: dict[str, dict[str, PhotoTag]] = {}
-    if pixels:
-        vectors = served.encoder.encode_images(np.stack(list(pixels.values())))
-        tags = dict(zip(pixels, heads.tag(vectors), strict=True))
-    rows, review = [], []
-    for file in files:
-        found = tags.get(file.name, {})
-        unsure = [tag.attribute for tag in found.values() if tag.needs_person]
-        why = wrong.get(file.name) or (f"not sure of the {' and '.join(unsure)}" if unsure else "")
-        cells = [cell for name in heads.heads for cell in _cells(found.get(name))]
-        rows.append([file.name, *cells, "yes" if why else "", why])
-        review.append(bool(why))
-    return rows, review
+    if not pixels:
+        return {}, wrong
+    vectors = served.encoder.encode_images(np.stack(list(pixels.values())))
+    return dict(zip(pixels, heads.tag(vectors), strict=True)), wrong
+
+
+def _row(
+    name: str,
+    heads: ImageClassifier,
+    tags: Mapping[str, Mapping[str, PhotoTag]],
+    wrong: Mapping[str, str],
+) -> list[str]:
+    found = tags.get(name, {})
+    unsure = _unsure(found)
+    why = wrong.get(name) or (f"not sure of the {' and '.join(unsure)}" if unsure else "")
+    cells = [cell for attribute in heads.heads for cell in _cells(found.get(attribute))]
+    return [name, *cells, "yes" if why else "", why]
+
+
+def _unsure(tags: Mapping[str, PhotoTag]) -> list[str]:
+    return [tag.attribute for tag in tags.values() if tag.needs_person]
 
 
 def _columns(heads: ImageClassifier) -> list[str]:

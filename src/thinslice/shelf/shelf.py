@@ -21,6 +21,8 @@ from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.shelf.photo_search import PhotoSearch
+from thinslice.shelf.photo_titles import PhotoTitles
+from thinslice.shelf.reviews import Reviews
 from thinslice.shelf.titles import Titles
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.control import ControlPlane
@@ -82,6 +84,16 @@ class Shelf:
         """The photos of the catalogue, to be searched by photo and tagged."""
         folder = self._directory.photo_search(self.shop.id)
         return PhotoSearch(folder, self.catalog, self.photos, self.results)
+
+    @cached_property
+    def photo_titles(self) -> PhotoTitles:
+        """Photo and title of a product, read together."""
+        return PhotoTitles(self.photo_search, self.titles, self.results)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """The titles and photos that wait for a person, and what people said of them."""
+        return Reviews(self.titles, self.photo_search, self.photo_titles)
 
     def ranker(self) -> Ranker:
         """The list makers, catalogue and rules in force, made anew when one of them changes."""

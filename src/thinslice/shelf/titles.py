@@ -32,6 +32,8 @@ from thinslice.store.title_reviews import Correction, TitleReviews
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thinslice.models.titles.training import HeldOut
+
 FEWEST_TITLES = 50
 """Titles with a category below which a build does not learn categories by itself."""
 
@@ -268,6 +270,7 @@ class Titles:
             model.publish(self.folder)
         doubtful = suspects(found, titles, terms.cost_of_wrong)
         self._results.save("titles-held-out", held)
+        self._results.save("titles-by-product", _by_product(found, ids))
         self._results.save(
             "titles-review",
             {
@@ -497,6 +500,16 @@ class Titles:
             "terms": asdict(self.terms()),
             "unlearned": self.unlearned(),
         }
+
+
+def _by_product(found: HeldOut, ids: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
+    """What models that had not seen it said of each product's title: the likeliest categories."""
+    said: dict[str, list[tuple[str, float]]] = {}
+    for row, best, sure in zip(found.rows, found.best, found.confidences.round(5), strict=True):
+        likely = zip(best.tolist(), sure.tolist(), strict=True)
+        if ids[row]:
+            said[ids[row]] = [(found.classes[k], p) for k, p in likely if k >= 0]
+    return said
 
 
 def _nodes(model: TitleClassifier, held: Mapping[str, Any]) -> NDArray[np.int64]:

@@ -139,6 +139,17 @@ def shrunk(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
     )
 
 
+def as_jpeg(pixels: NDArray[np.uint8], most: int | None = None) -> bytes:
+    """Pixels (h, w, 3) as a JPEG, at most so many pixels wide and high."""
+    from PIL import Image
+
+    out, picture = io.BytesIO(), Image.fromarray(pixels)
+    if most:
+        picture.thumbnail((most, most))
+    picture.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
 def _on_white(photo: PillowImage.Image) -> PillowImage.Image:
     from PIL import Image
 

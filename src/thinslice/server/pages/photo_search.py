@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from thinslice.errors import InputError, NotFoundError
+from thinslice.models.photos.pixels import as_jpeg
 from thinslice.report.numbers import capital, plural
 from thinslice.server.answers import answer
 from thinslice.server.pages.address import View
@@ -278,13 +278,8 @@ def _look(sent: Mapping[str, Any]) -> str:
 
 
 def _small(pixels: NDArray[np.uint8]) -> str:
-    """What the encoder saw, at most LOOK_SIDE pixels wide, as JPEG in base64."""
-    from PIL import Image
-
-    out, picture = io.BytesIO(), Image.fromarray(pixels)
-    picture.thumbnail((LOOK_SIDE, LOOK_SIDE))
-    picture.save(out, "JPEG", quality=85)
-    return base64.b64encode(out.getvalue()).decode()
+    """What the encoder saw, as JPEG in base64."""
+    return base64.b64encode(as_jpeg(pixels, LOOK_SIDE)).decode()
 
 
 def _open(shelf: Shelf, product: str) -> str:

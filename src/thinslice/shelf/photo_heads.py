@@ -1,0 +1,109 @@
+"""What do this shop's photos show? Labels of the catalogue and of people in, heads out.
+
+Learned at every build, and again in between from what people have decided since: the vectors are
+there already, so that takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinslice.domain import Product
+from thinslice.errors import NotEnoughDataError
+from thinslice.models.calibration import chances
+from thinslice.models.photos.classifier import Head, HeldOut, ImageClassifier, learn_photos
+from thinslice.models.photos.review import disagreements
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vectors = Mapping[str, NDArray[np.floating[Any]]]
+
+MOST_LEARNED = 20_000
+"""Photos that the heads, or a fitted encoder, learn from at most; drawn at random."""
+
+LIKELIEST = 3
+"""Labels of a held-out photo that are kept, for photo and title to be read together."""
+
+Witness = list[tuple[str, float]]
+"""The likeliest labels of something, each with its chance, the likeliest first."""
+
+
+@dataclass(frozen=True)
+class LearnedHeads:
+    """`heads` is None where too few labels were known; `doubted` are photos that look like another
+    category than theirs, `held_out` what heads that had not seen a photo said of its category."""
+
+    heads: ImageClassifier | None
+    doubted: list[dict[str, Any]] = field(default_factory=list)
+    held_out: dict[str, Witness] = field(default_factory=dict)
+
+
+def learn_heads(
+    ids: Sequence[str],
+    vectors: Vectors,
+    products: Mapping[str, Product],
+    decided: Mapping[str, Mapping[str, str]],
+    folder: Path,
+    *,
+    encoder: str,
+    decided_to: int = 0,
+) -> LearnedHeads:
+    """Learn a head per attribute and publish them in `folder`.
+
+    Photos (`ids`, in the rows of `vectors`) have the labels of their products and those that people
+    `decided`, by attribute and photo; photos that people decided are always learned from.
+    """
+    spoken = {photo for known in decided.values() for photo in known}
+    drawn = np.random.default_rng(0).permutation(len(ids))
+    first = sorted(drawn.tolist(), key=lambda row: ids[row] not in spoken)
+    rows = np.sort(np.array(first[:MOST_LEARNED], np.int64))
+    chosen = [ids[row] for row in rows]
+    shown = [products.get(photo) or Product(photo, "") for photo in chosen]
+    labels = {
+        "category": _labels([p.category for p in shown], chosen, decided.get("category", {})),
+        "colour": _labels([p.colour for p in shown], chosen, decided.get("colour", {})),
+    }
+    try:
+        heads, held = learn_photos(
+            {part: one[rows] for part, one in vectors.items()},
+            labels,
+            encoder=encoder,
+            groups=[p.title or p.id for p in shown],
+        )
+    except NotEnoughDataError:
+        return LearnedHeads(None)
+    heads.meta["decided_to"] = decided_to
+    heads.publish(folder)
+    if "category" not in held:
+        return LearnedHeads(heads)
+    head, of_kind = heads.heads["category"], held["category"]
+    doubted = [one.to_dict() for one in disagreements(head, of_kind, chosen)]
+    return LearnedHeads(heads, doubted, _witnesses(head, of_kind, chosen))
+
+
+def _labels(
+    listed: Sequence[str], photos: Sequence[str], decided: Mapping[str, str]
+) -> list[str | None]:
+    """As listed, put right where a person said so."""
+    both = zip(listed, photos, strict=True)
+    return [decided.get(photo) or label or None for label, photo in both]
+
+
+def _witnesses(head: Head, held: HeldOut, ids: Sequence[str]) -> dict[str, Witness]:
+    likely = chances(held.scores, head.temperature)
+    return {
+        ids[row]: likeliest(head.labels, found)
+        for row, found in zip(held.rows.tolist(), likely, strict=True)
+    }
+
+
+def likeliest(labels: Sequence[str], found: NDArray[np.floating[Any]]) -> Witness:
+    """The likeliest of the labels, by their chances."""
+    best = np.argsort(-found, kind="stable")[:LIKELIEST]
+    return [(labels[k], round(float(found[k]), 5)) for k in best]
