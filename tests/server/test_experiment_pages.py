@@ -83,6 +83,7 @@ def test_an_experiment_is_run_from_its_page_from_start_to_conclusion(service: An
     assert "Why walk?" in page
     assert "5% of the visitors take part" in page
     assert "No visitor has joined yet" in page
+    assert "how well the offline figure foretells the KPI" in page
     for form in (
         {"act": "ramp", "traffic": "50"},
         {"act": "pause"},

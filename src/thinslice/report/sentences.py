@@ -67,13 +67,13 @@ def left_out(reason: str) -> str:
 def visitors_left_out(counts: Mapping[str, int]) -> str:
     """How many visitors were left out, and why, in one sentence.
 
-    >>> visitors_left_out({"robots": 12, "orders_cancelled": 3, "visitors_in_two_variants": 2})
-    'Left out: 12 visitors that look like robots, 2 visitors who were shown lists of both groups.'
+    >>> visitors_left_out({"robots": 12, "orders_cancelled": 3})
+    'Left out: visitors that look like robots (12).'
     >>> visitors_left_out({"robots": 0, "orders_cancelled": 3})
     'No visitor was left out.'
     """
     out = [
-        f"{count(n)} {left_out(reason)}"
+        f"{left_out(reason)} ({count(n)})"
         for reason, n in counts.items()
         if n and left_out(reason).startswith("visitors ")
     ]

@@ -96,6 +96,7 @@ class FindingPages:
             "readout_page.html",
             readouts=sorted(known.values(), key=_running_first),
             one=one,
+            track_record=findings["track_record"],
             headline=read_out_headline([r["judgement"]["verdict"] for r in known.values()]),
         )
 
