@@ -267,12 +267,14 @@ class Engine:
         n: int = 20,
         test_share: float = 0.2,
         minutes: float = 0,
+        protocol: str = "honest",
         progress: Progress | None = None,
     ) -> Evaluation:
         """Learn from the earlier sessions, predict the later ones, beside every rival we have.
 
         In `minutes`, what to learn is chosen on the earlier ones too. What was learned from them
-        is kept, for the replay of the later ones.
+        is kept, for the replay of the later ones. By the `literature` protocol the figures are to
+        be held beside published ones: they are kept apart, and decide nothing.
         """
         shelf = self.shelf(shop_id)
         split = split_by_time(self.log.sessions(shop_id), test_share=test_share)
@@ -285,8 +287,10 @@ class Engine:
             **self._incumbent_of_the_log(shop_id, split.cut_us),
             **shelf.list_recommenders(),
         }
-        evaluation = evaluate(rivals, split, n=n)
-        shelf.results.save("evaluation", evaluation.to_dict())
+        categories = {p.id: p.category for p in shelf.catalog.all().values() if p.category}
+        evaluation = evaluate(rivals, split, n=n, protocol=protocol, categories=categories)
+        name = "evaluation" if protocol == "honest" else f"evaluation-{protocol}"
+        shelf.results.save(name, evaluation.to_dict())
         return evaluation
 
     def _incumbent_of_the_log(self, shop_id: str, until_us: int) -> dict[str, ListRecommender]:

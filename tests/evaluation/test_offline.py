@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from tests.contracts.session_logs import checkerboard, log_of
@@ -147,13 +148,45 @@ def test_to_dict_is_plain_and_complete():
         "NDCG@20",
         "coverage",
         "popularity",
+        "novelty",
+        "gini",
     }
     for row in found["rows"]:
-        for interval in row["metrics"].values():
-            assert 0 <= interval["low"] <= interval["estimate"] <= interval["high"] <= 1
+        for name, interval in row["metrics"].items():
+            most = float("inf") if name == "novelty" else 1
+            assert 0 <= interval["low"] <= interval["estimate"] <= interval["high"] <= most
     assert {(d["a"], d["b"]) for d in found["differences"]} == {("a", "b")}
     assert found["sizes"]["test_sessions"] == 2
     assert found["period"]["cut_us"] == 10**12
+
+
+def test_novelty_gini_and_diversity_by_hand():
+    """Of six views a has three, b, c and x one each: one bit, and log2(6) bits each."""
+    categories = {"a": "one", "b": "one", "c": "two"}
+    found = evaluate({"always": Always("b", "c")}, SPLIT, n=2, categories=categories)
+    value = {m: found.value("always", m).estimate for m in ("novelty", "gini", "diversity")}
+    assert value["novelty"] == pytest.approx(math.log2(6))
+    # shown: b and c at "a", c at "a b", c at "b": b once, c three times, a and x never
+    assert value["gini"] == pytest.approx((1 * 1 + 3 * 3) / (4 * 4))
+    assert value["diversity"] == pytest.approx(1)  # one list of two, of two categories
+
+
+def test_slices_add_up_to_the_whole_and_each_has_its_range():
+    found = evaluate({"mine": Always("c", "b"), "other": Always("d")}, SPLIT, n=2).to_dict()
+    slices = {(s["by"][:10], s["name"]): s for s in found["slices"]}
+    assert {k: s["predictions"] for k, s in slices.items()} == {
+        ("By how muc", "1 product"): 2,
+        ("By how muc", "2 or 3 products"): 1,
+        ("By how pop", "rare"): 2,
+        ("By how pop", "new"): 1,
+    }
+    first = slices["By how muc", "1 product"]
+    assert first["metrics"]["HitRate@2"]["estimate"] == pytest.approx(1 / 2)
+    assert first["best_other"]["HitRate@2"]["estimate"] == pytest.approx(1 / 2)
+    assert first["differences"]["HitRate@2"]["estimate"] == 0
+    assert first["differences"]["HitRate@2"]["low"] < 0 < first["differences"]["HitRate@2"]["high"]
+    for by in {s["by"] for s in found["slices"]}:
+        assert sum(s["predictions"] for s in found["slices"] if s["by"] == by) == 3
 
 
 def test_a_list_maker_without_answers_is_counted_and_not_left_out():

@@ -208,6 +208,9 @@ def evaluate(
         float, typer.Option(help="Share of the sessions, the latest, that are predicted.")
     ] = 0.2,
     minutes: Minutes = 2,
+    protocol: Annotated[
+        str, typer.Option(help="honest, or literature: sessions and lists as they are.")
+    ] = "honest",
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -216,7 +219,12 @@ def evaluate(
     shop_id = pick_shop(engine, shop)
     with progress_bar("predicting the latest sessions") as progress:
         evaluation = engine.evaluate(
-            shop_id, n=n, test_share=test_share, minutes=minutes, progress=progress
+            shop_id,
+            n=n,
+            test_share=test_share,
+            minutes=minutes,
+            protocol=protocol,
+            progress=progress,
         )
     found = evaluation.to_dict()
     table = Table(box=None, header_style="bold")
@@ -227,8 +235,8 @@ def evaluate(
     for row in found["rows"]:
         table.add_row(row["name"], *(f"{row['metrics'][m]['estimate']:.3f}" for m in measures))
     console.print(table)
-    say(evaluation.sentence())
-    if judgement := engine.judge_offline(shop_id):
+    say(f"Protocol: {protocol}. {evaluation.sentence()}")
+    if protocol == "honest" and (judgement := engine.judge_offline(shop_id)):
         say(judgement.sentence)
 
 

@@ -41,8 +41,28 @@ def ratio_interval(
     return Interval(max(low, estimate - half), estimate, min(high, estimate + half), CONFIDENCE)
 
 
+def relative_interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Interval | None:
+    """How much more one sum is than another, as a share of it: sum(ours) / sum(theirs) - 1.
+
+    Both by session, paired; the delta method for a ratio. None where there is nothing to be
+    compared with: fewer than two sessions, or a sum of nothing.
+    """
+    n, total = len(theirs), float(theirs.sum())
+    if n < 2 or total <= 0:
+        return None
+    ratio = float(ours.sum()) / total
+    residuals = ours - ratio * theirs
+    error = float(np.sqrt(n / (n - 1) * np.square(residuals).sum())) / total
+    half = error * t_quantile(n - 1)
+    return Interval(max(-1.0, ratio - 1 - half), ratio - 1, ratio - 1 + half, CONFIDENCE)
+
+
 def jackknife_interval(estimate: float, without: NDArray[np.float64]) -> Interval:
-    """The range of a share that is no average, from its value without each session in turn."""
+    """The range of a share that is no average, from its value without each session in turn.
+
+    Groups of sessions of equal size may stand for sessions: a range with as many degrees of
+    freedom as there are groups, less one.
+    """
     n = len(without)
     if n < 2:
         return Interval(0.0, estimate, 1.0, CONFIDENCE)

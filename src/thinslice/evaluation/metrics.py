@@ -1,12 +1,14 @@
 """What a list is worth against what really came next. One definition each.
 
 A list is judged by the places of its products and never by their scores, so that equal scores can
-flatter nobody. All products compete: none is sampled. Every value lies between 0 and 1.
+flatter nobody. All products compete: none is sampled. Every
+value but a surprise lies between 0 and 1.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -73,6 +75,51 @@ def ndcg(shown: Sequence[str], relevant: Collection[str], n: int) -> float:
             gain += 1 / math.log2(place + 1)
     best = sum(1 / math.log2(p + 1) for p in range(1, min(len(set(relevant)), n) + 1))
     return gain / best
+
+
+def list_diversity(categories: Sequence[str]) -> float | None:
+    """The share of a list's pairs of products whose categories differ; 1 is no two alike.
+
+    Products without a category are left out; None with fewer than two others. (Intra-list
+    diversity, Ziegler et al., WWW 2005, with the category as distance.)
+
+    >>> list_diversity(["lamps", "lamps", "rugs", "chairs", ""]) == 5 / 6
+    True
+    """
+    counts = Counter(category for category in categories if category)
+    n = counts.total()
+    if n < 2:
+        return None
+    return 1 - sum(c * (c - 1) for c in counts.values()) / (n * (n - 1))
+
+
+def surprise_bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Per product -log2 of its share of all views: how little known it is, in bits.
+
+    Its mean over what is shown is novelty (Zhou et al., PNAS 2010). A product without views counts
+    as one with one.
+
+    >>> surprise_bits(np.array([4, 2, 1, 1])).tolist()
+    [1.0, 2.0, 3.0, 3.0]
+    """
+    known = np.maximum(counts, 1)
+    surprise: NDArray[np.float64] = -np.log2(known / max(counts.sum(), 1))
+    return np.maximum(surprise, 0.0)
+
+
+def gini(times: NDArray[np.int64]) -> float:
+    """How unequally products are shown: 0 all alike, near 1 one product takes every place.
+
+    `times` has every product there is, those that were never shown included. Nothing shown is 0.
+
+    >>> gini(np.array([5, 5, 5, 5])), gini(np.array([0, 0, 0, 20]))
+    (0.0, 0.75)
+    """
+    n, total = len(times), int(times.sum())
+    if n == 0 or total == 0:
+        return 0.0
+    ranks = np.arange(1, n + 1)
+    return float((2 * ranks - n - 1) @ np.sort(times) / (n * total))
 
 
 def popularity_percentiles(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,28 +12,26 @@ nothing. `literature`: the sessions and lists as they are, for figures that pape
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from thinslice.domain import Interval, policy_name
 from thinslice.errors import InputError, NotEnoughDataError
-from thinslice.evaluation.intervals import jackknife_interval, ratio_interval
-from thinslice.evaluation.metrics import mrr, ndcg, popularity_percentiles, recall
+from thinslice.evaluation.intervals import ratio_interval
+from thinslice.evaluation.slices import BY, SLICES
+from thinslice.evaluation.tally import PAIRED, SLICED, Known, Tally, TestSession, predict
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from thinslice.domain import SessionLog
     from thinslice.evaluation.splits import Split
     from thinslice.interfaces import Recommender
 
 PROTOCOLS = ("honest", "literature")
-PAIRED = ("HitRate", "MRR", "Recall", "NDCG")
-"""Averages over predictions, of which two list makers' differences are stated."""
+BEYOND = ("coverage", "popularity", "novelty", "gini")
+"""Measures beyond accuracy; `diversity` is one more where categories are known."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -44,9 +42,12 @@ def evaluate(
     *,
     n: int = 20,
     protocol: str = "honest",
+    categories: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Let every list maker predict the test sessions; the first is compared with the others.
+
+    `categories` of products are needed for the diversity of lists, and for nothing else.
 
     Raises NotEnoughDataError for fewer than two test sessions of two products, InputError for a
     protocol that does not exist or for no list maker.
@@ -58,13 +59,13 @@ def evaluate(
             f"an evaluation needs a list maker and n of at least 1, "
             f"got {len(recommenders)} list makers and n={n}"
         )
-    sessions = _test_sessions(split.test, collapse=protocol == "honest")
+    sessions = test_sessions(split.test, collapse=protocol == "honest")
     if len(sessions) < 2:
         raise NotEnoughDataError(
             "an evaluation needs at least 2 test sessions with 2 products, got "
             f"{len(sessions)}; import a longer period, or raise --test-share"
         )
-    percentiles = _train_percentiles(split.train)
+    known = Known.of(split.train, categories or {})
     tallies = {}
     for place, (name, recommender) in enumerate(recommenders.items()):
 
@@ -72,9 +73,7 @@ def evaluate(
             if progress:
                 progress(place * len(sessions) + done, len(recommenders) * len(sessions))
 
-        tallies[name] = _predict(
-            recommender, sessions, n, protocol == "honest", percentiles, at_session
-        )
+        tallies[name] = predict(recommender, sessions, n, protocol == "honest", known, at_session)
     return Evaluation(n, protocol, tallies, _sizes(split, sessions), _period(split))
 
 
@@ -93,12 +92,19 @@ class Evaluation:
         return tuple(self.tallies)
 
     def value(self, name: str, metric: str) -> Interval:
-        """One list maker's figure: `HitRate`, `MRR`, `Recall`, `NDCG`, `coverage`, `popularity`."""
+        """One list maker's figure: one of `PAIRED`, of `BEYOND`, or `diversity`."""
         tally = self._tally(name)
-        if metric == "coverage":
-            return tally.coverage
-        if metric == "popularity":
-            return ratio_interval(tally.percentiles, tally.shown)
+        match metric:
+            case "coverage":
+                return tally.coverage
+            case "gini":
+                return tally.gini
+            case "popularity":
+                return ratio_interval(tally.percentiles, tally.shown)
+            case "novelty":
+                return ratio_interval(tally.surprise, tally.shown, high=math.inf)
+            case "diversity":
+                return ratio_interval(tally.diversity, tally.lists)
         return ratio_interval(tally.sums[_paired(metric)], tally.predictions)
 
     def difference(self, a: str, b: str, metric: str = "HitRate") -> Interval:
@@ -107,22 +113,31 @@ class Evaluation:
         sums = first.sums[_paired(metric)] - second.sums[_paired(metric)]
         return ratio_interval(sums, first.predictions, low=-1.0)
 
+    def sliced(self, name: str, metric: str, at: int) -> Interval:
+        """The same for the predictions of one slice; metrics as in `SLICED`."""
+        tally = self._tally(name)
+        return ratio_interval(tally.sliced[metric][at], tally.slice_sizes[at])
+
+    def best_other(self) -> str | None:
+        """The rival of the first list maker that has the highest hit rate."""
+        rivals = self.names[1:]
+        return max(rivals, key=lambda r: self.value(r, "HitRate").estimate) if rivals else None
+
     def label(self, metric: str) -> str:
         """A metric's name as it is printed: MRR@20."""
         return f"{metric}@{self.n}"
 
     def sentence(self) -> str:
         """Whether the first list maker beats the best of the others, in plain words."""
-        mine, rivals = self.names[0], self.names[1:]
+        mine, best = self.names[0], self.best_other()
         rate = self.value(mine, "HitRate")
         text = (
             f"In {rate.estimate:.1%} of {self.sizes['predictions']:,} steps of "
             f"{self.sizes['test_sessions']:,} later sessions, the next product was among the "
             f"{self.n} of {policy_name(mine)} (range {rate.low:.1%} to {rate.high:.1%})."
         )
-        if not rivals:
+        if best is None:
             return text
-        best = max(rivals, key=lambda rival: self.value(rival, "HitRate").estimate)
         gap = self.difference(mine, best, "HitRate")
         reading = "more" if gap.low > 0 else "fewer" if gap.high < 0 else "no proven difference"
         return (
@@ -146,13 +161,42 @@ class Evaluation:
                 for a, b in combinations(self.names, 2)
                 for m in PAIRED
             ],
+            "best_other": self.best_other(),
+            "slices": [
+                found for at in range(len(SLICES)) if (found := self._slice(at)) is not None
+            ],
         }
+
+    def _slice(self, at: int) -> dict[str, Any] | None:
+        """One slice: the first list maker beside its best rival; None without a prediction."""
+        mine, best = self._tally(self.names[0]), self.best_other()
+        sizes = mine.slice_sizes[at]
+        if not sizes.sum():
+            return None
+        by, name = SLICES[at]
+        found: dict[str, Any] = {
+            "by": BY[by],
+            "name": name,
+            "predictions": int(sizes.sum()),
+            "sessions": int((sizes > 0).sum()),
+            "metrics": {self.label(m): asdict(self.sliced(self.names[0], m, at)) for m in SLICED},
+        }
+        if best is not None:
+            rival = self._tally(best)
+            found["best_other"] = {self.label(m): asdict(self.sliced(best, m, at)) for m in SLICED}
+            found["differences"] = {
+                self.label(m): asdict(
+                    ratio_interval(mine.sliced[m][at] - rival.sliced[m][at], sizes, low=-1.0)
+                )
+                for m in SLICED
+            }
+        return found
 
     def _row(self, name: str) -> dict[str, Any]:
         metrics = {self.label(m): asdict(self.value(name, m)) for m in PAIRED}
-        for metric in ("coverage", "popularity"):
-            metrics[metric] = asdict(self.value(name, metric))
         tally = self._tally(name)
+        for metric in (*BEYOND, *(("diversity",) if tally.lists.sum() else ())):
+            metrics[metric] = asdict(self.value(name, metric))
         answered = float(tally.answered.sum() / tally.predictions.sum())
         return {"name": name, "metrics": metrics, "answered": answered}
 
@@ -162,23 +206,7 @@ class Evaluation:
         return self.tallies[name]
 
 
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """One list maker's sums by session: shapes (sessions,), `sums` one such array per metric."""
-
-    predictions: NDArray[np.float64]
-    answered: NDArray[np.float64]
-    sums: Mapping[str, NDArray[np.float64]]
-    shown: NDArray[np.float64]
-    percentiles: NDArray[np.float64]
-    coverage: Interval
-
-
-TestSession = tuple[list[str], list[int]]
-"""Products and times, oldest first."""
-
-
-def _test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
+def test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
     products, codes, times = log.products, log.codes.tolist(), log.times_us.tolist()
     sessions = []
     for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
@@ -188,67 +216,6 @@ def _test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
         if len(kept) > 1:
             sessions.append(([products[codes[j]] for j in kept], [times[j] for j in kept]))
     return sessions
-
-
-def _predict(
-    recommender: Recommender,
-    sessions: Sequence[TestSession],
-    n: int,
-    remove_current: bool,
-    percentiles: Mapping[str, float],
-    at_session: Callable[[int], None],
-) -> Tally:
-    size = len(sessions)
-    sums = {metric: np.zeros(size) for metric in PAIRED}
-    predictions, answered, shown_count, popularity = (np.zeros(size) for _ in range(4))
-    seen_in: dict[str, int] = {}
-    for s, (products, times) in enumerate(sessions):
-        predictions[s] = len(products) - 1
-        for step in range(1, len(products)):
-            shown = _shown(recommender, products[:step], times[step - 1], n, remove_current)
-            to_come = set(products[step:])
-            if remove_current:
-                to_come.discard(products[step - 1])
-            place = mrr(shown, products[step])
-            sums["HitRate"][s] += place > 0
-            sums["MRR"][s] += place
-            sums["Recall"][s] += recall(shown, to_come)
-            sums["NDCG"][s] += ndcg(shown, to_come, n)
-            answered[s] += bool(shown)
-            shown_count[s] += len(shown)
-            for product in shown:
-                popularity[s] += percentiles.get(product, 0.0)
-                if product in percentiles and seen_in.setdefault(product, s) != s:
-                    seen_in[product] = -1
-        at_session(s + 1)
-    coverage = _coverage(seen_in, size, len(percentiles))
-    return Tally(predictions, answered, sums, shown_count, popularity, coverage)
-
-
-def _shown(
-    recommender: Recommender, seen: list[str], now_us: int, n: int, remove_current: bool
-) -> list[str]:
-    """The list as a visitor would see it: no product twice, at most n."""
-    products = dict.fromkeys(s.product for s in recommender.recommend(seen, n + 1, now_us=now_us))
-    if remove_current:
-        products.pop(seen[-1], None)
-    return list(products)[:n]
-
-
-def _coverage(seen_in: Mapping[str, int], n_sessions: int, n_products: int) -> Interval:
-    """The share of the products that appear in any list; `seen_in` is -1 for several sessions."""
-    if n_products == 0:
-        return jackknife_interval(0.0, np.zeros(0))
-    only_here = np.bincount(
-        np.array([s for s in seen_in.values() if s >= 0], np.int64), minlength=n_sessions
-    )
-    without = (len(seen_in) - only_here) / n_products
-    return jackknife_interval(len(seen_in) / n_products, without)
-
-
-def _train_percentiles(train: SessionLog) -> dict[str, float]:
-    counts = np.bincount(train.codes, minlength=len(train.products))
-    return dict(zip(train.products, popularity_percentiles(counts).tolist(), strict=True))
 
 
 def _sizes(split: Split, sessions: Sequence[TestSession]) -> dict[str, int]:

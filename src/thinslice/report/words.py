@@ -17,6 +17,9 @@ _METRICS = {
     "Recall": "of all the visitor still went on to look at, the share that was among the {n}",
     "NDCG": "like Recall, but a place further down the list counts for less",
     "coverage": "the share of all products that anyone was shown at all",
+    "novelty": "how little known the shown products are, in bits: 1 more is half as many views",
+    "gini": "how unequally products are shown: 0 is all alike, 1 is one takes every place",
+    "diversity": "the share of a list's pairs of products that are of different categories",
     "popularity": "how popular the shown products are: 1 is best sellers only, 0.5 any product",
 }
 

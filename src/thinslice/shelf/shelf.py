@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from thinslice.domain import Experiment, ListRules, SessionLog, Shop
-from thinslice.errors import InputError, NotFoundError
+from thinslice.errors import InputError, NotFoundError, ThinsliceError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import CurrentBundle
 from thinslice.outcomes.counting.rules import ProductFacts
@@ -153,7 +154,8 @@ class Shelf:
         rules = self._control.change_rules(self.shop.id, checked, who=who, why=why)
         self._rules = (-1e9, self._rules[1])
         if rules.no_near_duplicates and self.photo_search.is_built():
-            self.photo_twins()
+            with suppress(ThinsliceError):  # titles are compared whatever becomes of the photos
+                self.photo_twins()
         return rules
 
     def photo_twins(self) -> list[list[str]]:
