@@ -8,8 +8,8 @@ import pytest
 
 from thinslice import cli
 from thinslice.config import Settings
-from thinslice.domain import Product, Shop
-from thinslice.engine import Engine
+from thinslice.domain import DAY_US, Event, EventType, Product, Shop
+from thinslice.engine import Engine, clock_us
 from thinslice.server.preview import read_preview
 
 Run = Callable[..., str]
@@ -41,6 +41,22 @@ def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return " ".join((said.out + said.err).split())
 
     return run_it
+
+
+def test_how_long_it_takes_is_said_at_the_start(run: Run, engine: Engine) -> None:
+    """200 visitors in twenty days, of whom 40 bought; a tenth of them takes part."""
+    now_us = clock_us()
+    for n in range(200):
+        at_us = now_us - (20 - n % 20) * DAY_US
+        bought = Event(
+            *(f"b{n}", EventType.ORDER_COMPLETED, at_us + 1, f"v{n}"),
+            order_id=f"o{n}",
+            revenue_minor=900,
+        )
+        looked = Event(f"a{n}", EventType.PRODUCT_VIEWED, at_us, f"v{n}", product="p1")
+        engine.log.append("lamps", [looked, bought] if n < 40 else [looked])
+    started = run("start", "autumn", "--treatment", "list:editors", "--traffic", "0.1")
+    assert "visitors to find a change of 10%; at the 1 a day of the weeks before" in started
 
 
 def test_an_experiment_is_run_from_the_command_line(run: Run, engine: Engine) -> None:

@@ -44,6 +44,7 @@ def noticed(lamps: Any, eventually: Any, placement: str, visitor: str = "anna") 
 def test_an_experiment_is_started_ramped_and_shipped(lamps: Any, eventually: Any) -> None:
     started = act(lamps, "", trial("ship-it", traffic=0.5, who="anna"))
     assert (started["state"], started["traffic"]) == ("running", 0.5)
+    assert started["planned_visitors"] is None  # nobody was here before
     assert act(lamps, "/ship-it/ramp", {"traffic": 1, "why": "all is well"})["traffic"] == 1
     noticed(lamps, eventually, "ship-it")
     stopped = act(lamps, "/ship-it/stop", {"ship": True, "who": "anna"})

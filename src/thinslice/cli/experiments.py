@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
 from thinslice.cli.command import app
 from thinslice.cli.options import DataFolder, ShopId, open_engine, pick_shop, say, who_types
-from thinslice.domain import Experiment
+from thinslice.domain import Experiment, Planned, two_significant
 from thinslice.errors import InputError
 
 Name = Annotated[str, typer.Argument(help="The experiment.")]
@@ -40,7 +41,7 @@ def start_experiment(
 ) -> None:
     """Split the visitors between two list makers: session, item_to_item, popular or list:NAME."""
     engine = open_engine(data)
-    engine.start_experiment(
+    started = engine.start_experiment(
         pick_shop(engine, shop),
         name,
         control=control,
@@ -55,6 +56,8 @@ def start_experiment(
         f"Experiment {name} is running with {traffic:.0%} of the visitors, split evenly; the "
         f"others see {control}. Read it with: thinslice readout {name}"
     )
+    if started.planned:
+        say(_takes(started.planned, traffic))
 
 
 @experiments.command("ramp")
@@ -165,6 +168,24 @@ def list_experiments(shop: ShopId = None, data: DataFolder = None) -> None:
         if state == "running":
             state += f" with {experiment.traffic:.0%} of the visitors"
         say(f"{experiment.id}: {arms}, {state}")
+
+
+def _takes(planned: Planned, traffic: float) -> str:
+    """How long it will take, at the pace of the weeks before.
+
+    >>> _takes(Planned(12_000, 430.0), traffic=0.5)
+    'It takes about 12,000 visitors to find a change of 10%; at the 215 a day of the weeks before \
+that is 8 weeks.'
+    """
+    from thinslice.outcomes.readouts.foresight import WORTH_FINDING
+
+    per_day = planned.per_day * traffic
+    weeks = math.ceil(planned.visitors / per_day / 7)
+    return (
+        f"It takes about {two_significant(planned.visitors):,.0f} visitors to find a change of "
+        f"{WORTH_FINDING:.0%}; at the {per_day:,.0f} a day of the weeks before that is {weeks:,} "
+        f"week{'s' * (weeks != 1)}."
+    )
 
 
 def _ended(experiment: Experiment) -> str:

@@ -140,6 +140,8 @@ def _as_answer(e: Experiment) -> ExperimentAnswer:
         variants=[VariantAnswer(v.name, v.policy, v.weight) for v in e.variants],
         after=e.after,
         sequential=e.sequential,
+        planned_visitors=e.planned.visitors if e.planned else None,
+        planned_per_day=e.planned.per_day if e.planned else None,
         changes=[_change(c) for c in e.changes],
     )
 

@@ -231,7 +231,11 @@ class ChangeAnswer(msgspec.Struct):
 
 
 class ExperimentAnswer(msgspec.Struct):
-    """An experiment as it is. `state` is running, paused or stopped."""
+    """An experiment as it is. `state` is running, paused or stopped.
+
+    `planned_visitors` are what it was foreseen to take, and `planned_per_day` how many would come
+    with all of the traffic; null where nothing could be foreseen.
+    """
 
     id: str
     question: str
@@ -241,6 +245,8 @@ class ExperimentAnswer(msgspec.Struct):
     variants: list[VariantAnswer]
     after: str | None
     sequential: bool
+    planned_visitors: int | None
+    planned_per_day: float | None
     changes: list[ChangeAnswer]
 
 
