@@ -1,5 +1,6 @@
 """Do the generated shops' experiments say what is true? One helps, one does nothing, one harms.
 
+    python benchmarks/known_truth.py --shops 200               the long form: 20 minutes
     python benchmarks/known_truth.py                           20 shops, and 400 that do nothing
     python benchmarks/known_truth.py --shops 3 --repeats 40    a first look
 
