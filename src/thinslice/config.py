@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     notice_email: str = Field(
         default="", description="Who gets a notice as e-mail, separated by commas."
     )
+    public_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="The address under which people open the pages, for links in notices.",
+    )
     smtp_host: str = Field(default="localhost", description="The server that sends e-mail.")
     smtp_port: int = Field(default=25, ge=1, le=65535, description="The port of that server.")
     smtp_from: str = Field(

@@ -47,7 +47,7 @@ from thinslice.outcomes.counting.attribution import HISTORY_US, REFUND_US
 from thinslice.outcomes.counting.rules import RULES, Rules
 from thinslice.outcomes.readouts.alarms import alarms
 from thinslice.outcomes.readouts.foresight import BEFORE_US, foresee
-from thinslice.outcomes.readouts.outlook import outlook
+from thinslice.outcomes.readouts.outlook import Outlook, outlook
 from thinslice.outcomes.readouts.readout import Readout, read_out
 from thinslice.outcomes.readouts.track_record import foretold, track_record
 from thinslice.profit import Judgement, Plan, judge_experiment, judge_offline
@@ -453,6 +453,10 @@ class Engine:
         shelf.results.save(f"readout-{experiment_id}", readout.to_dict())
         return readout
 
+    def outlook(self, readout: Readout) -> Outlook | None:
+        """When an experiment that runs will be known; None where it is."""
+        return outlook(readout, clock_us())
+
     def _read(self, shelf: Shelf, experiment: Experiment) -> Readout:
         shop_id, stopped_us = shelf.shop.id, experiment.stopped_us
         return read_out(
@@ -531,7 +535,7 @@ class Engine:
     ) -> dict[str, Any]:
         """A readout with what it is worth, how it is run, and what was foretold."""
         readout = self.readout(shelf.shop.id, experiment.id)
-        expected = outlook(readout, clock_us())
+        expected = self.outlook(readout)
         return {
             **readout.to_dict(),
             **experiment.running(),

@@ -158,6 +158,7 @@ def test_a_broken_guardrail_is_posted_once_and_signed(tmp_path: Path, receiver: 
     ((headers, body),) = receiver.got
     said = json.loads(body)
     assert (said["id"], said["about"]) == ("lamps/e/bounce_rate", "bounce_rate")
+    assert said["page"] == "/lamps/readout?experiment=e"
     assert "Bounce rate is worse by more than the 2% that the plan allows" in said["text"]
     at, signed = (part.partition("=")[2] for part in headers[SIGNATURE].split(","))
     expected = hmac.digest(b"shared", f"{at}.".encode() + body, hashlib.sha256)
@@ -189,8 +190,10 @@ def test_a_broken_guardrail_stops_the_experiment_where_that_is_asked_for(tmp_pat
 def test_a_notice_goes_out_as_an_e_mail(tmp_path: Path, mail: MailServer) -> None:
     a_notice_waits(tmp_path)
     more = {"notice_email": "anna@shop.example, ben@shop.example", "smtp_host": "127.0.0.1"}
+    more["public_url"] = "https://lists.example/"
     Watch(settings(tmp_path, smtp_port=mail.port, **more)).round()
     (letter,) = mail.letters
+    assert "See https://lists.example/lamps/readout?experiment=e" in letter.replace("=3D", "=")
     assert "To: anna@shop.example, ben@shop.example" in letter
     assert "Bounce rate is worse." in letter
 

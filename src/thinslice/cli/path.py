@@ -266,6 +266,8 @@ def readout(
     data: DataFolder = None,
 ) -> None:
     """6. Did it work, and did it hurt anything? Read an experiment."""
+    from thinslice.report.sentences import known_when
+
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
     known = [e.id for e in engine.control.experiments(shop_id)]
@@ -276,6 +278,8 @@ def readout(
         say(f"[bold]{escape(experiment_id)}[/bold]: {escape(result.sentence)}", markup=True)
         for line in result.lines():
             say("  " + line)
+        if expected := engine.outlook(result):
+            say("  " + known_when(expected.to_dict(), result.time_zone))
         say("  " + engine.judge(shop_id, result).sentence)
 
 

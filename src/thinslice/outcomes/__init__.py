@@ -9,11 +9,13 @@ A room for each question, none of which knows one that stands below it here:
     notebook/      what does a table of visitors say, and how many does it take?
     readouts/      what do the shop's own experiments say, and when?
 
-In a notebook open `notebook/trial.py` first, for the shop's own event log `readouts/readout.py`.
+In a notebook open `notebook/experiment.py` first, for the shop's own event log `readouts/readout.py`.
 """
 
-from thinslice.outcomes.notebook.sizing import Design, design
-from thinslice.outcomes.notebook.trial import Trial, experiment
+from thinslice.outcomes.notebook.design import Design
+from thinslice.outcomes.notebook.experiment import experiment
+from thinslice.outcomes.notebook.sizing import design
+from thinslice.outcomes.notebook.trial import Trial
 from thinslice.outcomes.statistics.metric import Metric
 from thinslice.outcomes.statistics.moments import Moments
 

@@ -10,7 +10,7 @@ import smtplib
 import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from thinslice.config import Settings
 from thinslice.domain import MICROSECONDS
@@ -33,7 +33,13 @@ def send(notice: Notice, settings: Settings) -> None:
         _mail(notice, settings)
 
 
-def body(notice: Notice) -> bytes:
+def page_of(notice: Notice, settings: Settings) -> str:
+    """Where to look: a link where the settings say under which address, else the path."""
+    path = f"/{notice.shop}/readout?experiment={quote(notice.experiment)}"
+    return settings.public_url.rstrip("/") + path
+
+
+def body(notice: Notice, settings: Settings) -> bytes:
     """What is posted."""
     found_at = datetime.fromtimestamp(notice.found_us // MICROSECONDS, UTC).isoformat()
     return json.dumps(
@@ -43,6 +49,7 @@ def body(notice: Notice) -> bytes:
             "experiment": notice.experiment,
             "about": notice.about,
             "text": notice.text,
+            "page": page_of(notice, settings),
             "found_at": found_at,
         }
     ).encode()
@@ -58,7 +65,7 @@ def _post(notice: Notice, settings: Settings) -> None:
     address = urlsplit(settings.notice_webhook)
     secure = address.scheme == "https"
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    payload = body(notice)
+    payload = body(notice, settings)
     headers = {"content-type": "application/json"}
     if secret := settings.notice_secret.get_secret_value():
         headers[SIGNATURE] = signature(payload, secret, int(time.time()))
@@ -80,9 +87,7 @@ def _mail(notice: Notice, settings: Settings) -> None:
     message["Subject"] = f"{notice.shop}: experiment {notice.experiment} needs a look"
     message["From"] = settings.smtp_from
     message["To"] = settings.notice_email
-    message.set_content(
-        f"{notice.text}\n\nSee /{notice.shop}/readout?experiment={notice.experiment}\n"
-    )
+    message.set_content(f"{notice.text}\n\nSee {page_of(notice, settings)}\n")
     with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
         if settings.smtp_tls:
             server.starttls()

@@ -18,7 +18,8 @@ from thinslice.outcomes.counting.ask import Ask
 from thinslice.outcomes.counting.attribution import attribute
 from thinslice.outcomes.counting.rules import ProductFacts, Rules
 from thinslice.outcomes.kpi import asked_by
-from thinslice.outcomes.notebook.sizing import LONG, WEEK, design
+from thinslice.outcomes.notebook.design import LONG, WEEK
+from thinslice.outcomes.notebook.sizing import design
 from thinslice.outcomes.statistics.metric import Metric
 from thinslice.outcomes.statistics.moments import Moments
 from thinslice.outcomes.statistics.sequential import TUNED_FOR
