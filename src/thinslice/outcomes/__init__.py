@@ -9,7 +9,8 @@ A room for each question, none of which knows one that stands below it here:
     notebook/      what does a table of visitors say, and how many does it take?
     readouts/      what do the shop's own experiments say, and when?
 
-In a notebook open `notebook/experiment.py` first, for the shop's own event log `readouts/readout.py`.
+In a notebook open `notebook/experiment.py` first, for the shop's own event log
+`readouts/readout.py`.
 """
 
 from thinslice.outcomes.notebook.design import Design

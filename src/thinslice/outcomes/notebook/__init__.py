@@ -1,1 +1,1 @@
-"""A table of visitors in, a verdict or the size of an experiment out. Open `experiment.py` first."""
+"""A table of visitors in; a verdict, or the size of an experiment, out. Open `experiment.py`."""
