@@ -255,11 +255,12 @@ def _client_process(
 class _Connection:
     """One client: its socket, what has come of the answer, and when it could ask, is due next."""
 
-    __slots__ = ("asked", "due", "number", "received", "sock")
+    __slots__ = ("asked", "due", "number", "received", "sock", "unsent")
 
     def __init__(self, due: float, number: int) -> None:
         self.sock: socket.socket | None = None
         self.received = b""
+        self.unsent = memoryview(b"")
         self.asked = 0.0
         self.due = due
         self.number = number
@@ -297,8 +298,11 @@ class _Clients:
                 due, _, client = heapq.heappop(self._waiting)
                 self._send(client, due)
             soon = self._waiting[0][0] if self._waiting else end
-            for file, _ in self._poll.poll(max(0.0, min(soon, end) - now)):
+            for file, what in self._poll.poll(max(0.0, min(soon, end) - now)):
                 client = self._open[file]
+                if what == select.EPOLLOUT:
+                    self._send_more(client)
+                    continue
                 when = self._receive(client)
                 if when is not None:
                     serial += 1
@@ -316,8 +320,16 @@ class _Clients:
             self._open[client.sock.fileno()] = client
             self._poll.register(client.sock.fileno(), select.EPOLLIN)
         client.number = (client.number + 1) % len(self._requests)
+        client.unsent = memoryview(self._requests[client.number])
+        self._send_more(client)
+
+    def _send_more(self, client: _Connection) -> None:
+        """Send what the connection takes; a photo is more than fits at once."""
+        assert client.sock is not None
         with suppress(OSError):  # the service closed it, as `_receive` finds
-            client.sock.send(self._requests[client.number])
+            client.unsent = client.unsent[client.sock.send(client.unsent) :]
+        wanted = select.EPOLLIN | (select.EPOLLOUT if client.unsent else 0)
+        self._poll.modify(client.sock.fileno(), wanted)
 
     def _receive(self, client: _Connection) -> float | None:
         """When the client asks next; None while the answer is not whole."""
@@ -336,8 +348,8 @@ class _Clients:
         if client.asked >= self._begin:
             self._seen.append((status, now - client.asked, told))
         client.received = b""
-        if not piece or b"connection: close" in head.lower():
-            self._close(client)
+        if not piece or client.unsent or b"connection: close" in head.lower():
+            self._close(client)  # answered before all was sent: what is left would not be read
         if told and self._obey:
             client.due = now + _retry_after(head)
             return client.due

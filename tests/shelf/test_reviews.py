@@ -183,3 +183,4 @@ def test_where_nothing_was_learned_nothing_waits(tmp_path: Path) -> None:
     ]
     assert [ask(10) for ask in lists] == [[], [], []]
     assert engine.shelf("shop").photo_titles.learn() is None
+    assert engine.shelf("shop").photo_titles.both() is None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 REASONS = {
     "style": "the same kind of thing",
-    "identity": "alike in every detail",
+    "identity": "alike in its details",
     "shape": "the same outline",
     "colour": "the same colours",
 }

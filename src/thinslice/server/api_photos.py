@@ -21,7 +21,6 @@ from thinslice.server.photo_questions import (
     CLASSIFY,
     MOST_CHARACTERS,
     PhotoDesk,
-    photo_in,
     region_of,
     wish_of,
 )
@@ -59,7 +58,9 @@ class PhotosApi:
         caller = self._keys.caller(request.headers)
         said = dict(request.query_params)
         wish, region = wish_of(said, caller.shop.currency), region_of(said)
-        found = await self._desk.search(caller.shop.id, await photo_in(request), wish, region)
+        found = await self._desk.search(
+            caller.shop.id, await self._desk.photo_in(request), wish, region
+        )
         return answer(
             SearchImageAnswer(_products(caller.shop, found.hits), _labels(found.tags), found.note),
             headers=caller.headers(),
@@ -83,7 +84,7 @@ class PhotosApi:
             raise InputError(
                 f"there is no parameter {unknown[0][:50]!r}; there are {', '.join(CLASSIFY)}"
             )
-        shop, photo = caller.shop.id, await photo_in(request)
+        shop, photo = caller.shop.id, await self._desk.photo_in(request)
         title, queue = said.get("title", "")[:MOST_CHARACTERS], said.get("queue") == "true"
         tags = await self._desk.classify(shop, photo, region_of(said), title=title, queue=queue)
         heads = self._engine.photo_search(shop).served().heads

@@ -18,21 +18,27 @@ import numpy as np
 
 from thinslice.errors import InputError
 from thinslice.models.photos.pixels import Region, decode
+from thinslice.server.photo_turns import PhotoTurns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS = 10.0
 MEMORY_MB = 1024
+ATTEMPTS = 3
+"""Decoders that may die over one photo before it is taken to be the photo's fault."""
+
 _HEADER = struct.Struct("<II")
 _READY = b"ready"
 
 
 class DecodingPool:
-    """A few decoders, started when first needed and kept ready. For one event loop."""
+    """A few decoders, started when first needed and kept ready, and the `turns` of the photos that
+    a worker takes on. For one event loop."""
 
     def __init__(self, size: int = 2, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
+        self.turns = PhotoTurns()
         self._idle: asyncio.Queue[asyncio.subprocess.Process | None] = asyncio.Queue()
         for _ in range(size):
             self._idle.put_nowait(None)
@@ -43,18 +49,23 @@ class DecodingPool:
         """The photo as (side, side, 3) uint8. Raises InputError for one that cannot be read, or
         takes more time or memory than a photo may."""
         decoder = await self._idle.get()
+        question = {"side": side, "region": _values(region)}
         try:
-            if decoder is None or decoder.returncode is not None:
-                decoder = await _start()
-            question = {"side": side, "region": _values(region)}
-            answer = await asyncio.wait_for(_ask(decoder, question, data), self._seconds)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+            for left in reversed(range(ATTEMPTS)):
+                try:
+                    if decoder is None or decoder.returncode is not None:
+                        decoder = await _start()
+                    answer = await asyncio.wait_for(_ask(decoder, question, data), self._seconds)
+                    break
+                except (asyncio.IncompleteReadError, ConnectionError):
+                    await _stop(decoder)  # it died, which need not be the photo's fault
+                    decoder = None
+                    if not left:
+                        raise _too_heavy(data) from None
+        except TimeoutError:
             await _stop(decoder)
             decoder = None
-            raise InputError(
-                f"this photo of {len(data):,} bytes takes more time or memory to open than one "
-                "may; save it again as a smaller JPEG"
-            ) from None
+            raise _too_heavy(data) from None
         except BaseException:
             await _stop(decoder)
             decoder = None
@@ -90,8 +101,17 @@ def main() -> None:
             ok, answer = 1, decode(data, question["side"], region).tobytes()
         except InputError as error:
             ok, answer = 0, str(error).encode()
+        except MemoryError:
+            ok, answer = 0, str(_too_heavy(data)).encode()
         target.write(_HEADER.pack(ok, len(answer)) + answer)
         target.flush()
+
+
+def _too_heavy(data: bytes) -> InputError:
+    return InputError(
+        f"this photo of {len(data):,} bytes takes more time or memory to open than one may; save "
+        "it again as a smaller JPEG"
+    )
 
 
 async def _start() -> asyncio.subprocess.Process:

@@ -72,6 +72,11 @@ class PhotoDesk:
         self._engine = engine
         self._decoders = decoders
 
+    async def photo_in(self, request: Request) -> bytes:
+        """The photo of a body; BusyError before it is read where no more is taken on."""
+        self._decoders.turns.check()
+        return await photo_in(request)
+
     async def search(
         self, shop: str, photo: bytes, wish: PhotoWish, region: Region | None = None
     ) -> PhotoAnswer:
@@ -80,8 +85,6 @@ class PhotoDesk:
         Raises InputError for what is no photo, NotFoundError before photos were indexed.
         """
         photos = self._engine.photo_search(shop)
-        side = (await run_in_threadpool(photos.served)).encoder.side
-        pixels = await self._decoders.decode(photo, side, region)
 
         def ask() -> PhotoAnswer:
             vectors = photos.encode(pixels)
@@ -89,7 +92,10 @@ class PhotoDesk:
             note = quality["sentence"] if quality["is_rough"] else ""
             return PhotoAnswer(photos.search(vectors, wish), photos.tag(vectors), note)
 
-        return await run_in_threadpool(ask)
+        with self._decoders.turns.turn():
+            side = (await run_in_threadpool(photos.served)).encoder.side
+            pixels = await self._decoders.decode(photo, side, region)
+            return await run_in_threadpool(ask)
 
     async def classify(
         self,
@@ -104,8 +110,6 @@ class PhotoDesk:
         category by photo and `title` together. `queue` has it looked at where it is not sure."""
         shelf = self._engine.shelf(shop)
         photos = shelf.photo_search
-        side = (await run_in_threadpool(photos.served)).encoder.side
-        pixels: NDArray[np.uint8] = await self._decoders.decode(photo, side, region)
 
         def ask() -> dict[str, PhotoTag]:
             vectors = photos.encode(pixels)
@@ -114,12 +118,15 @@ class PhotoDesk:
                 tags["category"] = both
             return tags
 
-        tags = await run_in_threadpool(ask)
-        unsure = [tag.attribute for tag in tags.values() if tag.needs_person]
-        if queue and unsure:
-            seen = as_jpeg(await self._decoders.decode(photo, KEPT_SIDE, region))
-            await run_in_threadpool(photos.decisions.wait, title, seen, unsure)
-        return tags
+        with self._decoders.turns.turn():
+            side = (await run_in_threadpool(photos.served)).encoder.side
+            pixels: NDArray[np.uint8] = await self._decoders.decode(photo, side, region)
+            tags = await run_in_threadpool(ask)
+            unsure = [tag.attribute for tag in tags.values() if tag.needs_person]
+            if queue and unsure:
+                seen = as_jpeg(await self._decoders.decode(photo, KEPT_SIDE, region))
+                await run_in_threadpool(photos.decisions.wait, title, seen, unsure)
+            return tags
 
     async def similar(self, shop: str, product: str, wish: PhotoWish) -> list[PhotoHit]:
         """The products that look most like one of the catalogue."""

@@ -108,7 +108,7 @@ class PhotoTitles:
     def both(self) -> Both | None:
         """What was learned last."""
         known = self._results.load(_KEPT_AS)
-        return Both.from_dict(known) if known else None
+        return Both.from_dict(known) if known and "knots" in known else None
 
     def tags(self, products: Sequence[str]) -> dict[str, PhotoTag]:
         """The category of each of these products that has a photo: by photo and title, or by its

@@ -77,7 +77,12 @@ def open_photo(data: bytes, side: int = SIDE) -> PillowImage.Image:
         return _on_white(ImageOps.exif_transpose(photo))
     except InputError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(
+            f"a photo has at most {MAX_PIXELS // 1_000_000} million pixels, this one has more; "
+            "send a smaller one"
+        ) from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise InputError(
             f"a photo is a JPEG, PNG or WebP picture, and these {len(data):,} bytes cannot be read "
             f"as one ({error}); save it again as JPEG"

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 N_EXAMPLES = 12
 N_NEAREST = 10
 """Products that a kind is checked against."""
-AT_ONCE = 4
-"""Pictures that one worker looks at, at the same time; the others wait their turn."""
 
 LOOK_SIDE = 96
 _MOST_LOOK = 8_000
@@ -80,7 +78,7 @@ class PhotoPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turns = site.decoders.turns
         self._browsers: dict[str, Browser] = {}
         self._most_bytes = site.engine.settings.max_photo_bytes
 
@@ -90,7 +88,7 @@ class PhotoPage:
         if not shelf.photo_search.is_built():
             return self._site.page(request, "photo_missing.html", missing=missing(shelf))
         form = replace(PhotoForm.of(request.query_params), seen="")
-        async with self._turn:
+        with self._turns.turn():
             found = await asyncio.to_thread(self._answered, shelf, form, None)
             return await asyncio.to_thread(self._page, request, shelf, found)
 
@@ -99,9 +97,10 @@ class PhotoPage:
         shelf = self._shelf(request)
         if not shelf.photo_search.is_built():
             return await self.show(request)
+        self._turns.check()
         async with request.form(max_files=2, max_part_size=self._most_bytes) as sent:
             form, photo, look = PhotoForm.of(sent), await _photo(sent), _look(sent)
-        async with self._turn:
+        with self._turns.turn():
             try:
                 if not (photo or form.seen or form.product):
                     raise InputError(_NO_PICTURE)
