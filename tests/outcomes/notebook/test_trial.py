@@ -250,3 +250,15 @@ def test_importing_the_library_loads_no_table_library():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_doubtful_split_is_not_called_as_meant():
+    """Cookie Cats' groups, p = 0.0086: a verdict stands, beside an alarm."""
+    kept = {"A": (44_700, 8_502), "B": (45_489, 8_279)}
+    moments = {
+        arm: Moments.from_summary("kept", n, k / n, k * (n - k) / n / (n - 1))
+        for arm, (n, k) in kept.items()
+    }
+    found = experiment(moments, metrics=Metric("kept", max_worse=0.01))
+    assert "split not as meant: p = 0.0086" in repr(found)
+    assert found.verdict is not None

@@ -12,7 +12,7 @@ from thinslice.outcomes.statistics.comparison import Row, figure, signed_percent
 from thinslice.outcomes.statistics.decision import Decision
 from thinslice.outcomes.statistics.metric import asked
 from thinslice.outcomes.statistics.moments import Moments
-from thinslice.outcomes.statistics.sample_ratio import SampleRatio
+from thinslice.outcomes.statistics.sample_ratio import SRM_WARNING, SampleRatio
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,9 @@ class Trial:
     def __repr__(self) -> str:
         return "\n".join(self._lines())
 
+    def _split(self) -> str:
+        return "split as meant" if self.split.p_value >= SRM_WARNING else "split not as meant"
+
     def _comparison(self, treatment: str) -> Comparison:
         for comparison in self.comparisons:
             if comparison.treatment == treatment:
@@ -165,7 +168,7 @@ class Trial:
         counted = ", ".join(f"{n:,} in {arm}" for arm, n in self.visitors.items())
         looks = "as often as you like" if self.tuned_for else "once"
         lines.append(
-            f"{counted} (split as meant: p = {self.split.p_value:.2g}). Ranges hold when looked "
+            f"{counted} ({self._split()}: p = {self.split.p_value:.2g}). Ranges hold when looked "
             f"at {looks}."
         )
         return lines

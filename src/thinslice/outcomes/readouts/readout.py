@@ -124,6 +124,7 @@ class Readout:
                 "expected": dict(zip(names, self.split.expected, strict=True)),
                 "observed": dict(zip(names, self.split.observed, strict=True)),
                 "ok": self.split.ok,
+                "doubtful": self.split.doubtful,
             },
             "daily": [day.to_dict(names) for day in self.daily],
             "daily_by_kpi": {
