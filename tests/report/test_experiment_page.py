@@ -69,6 +69,32 @@ def test_money_is_the_headline_where_it_changes_the_verdict(findings: dict[str, 
     assert "If you leave it and it is in truth better" in wrong
 
 
+def test_the_course_and_who_was_left_out_stand_before_anything_folded(
+    findings: dict[str, Any],
+) -> None:
+    r = {**findings["readouts"][0], "left_out": {"robots": 12}}
+    before_folds = page(r).split("<details")[0]
+    assert "How it settled: conversion" in before_folds
+    assert "Left out: visitors that look like robots (12)." in before_folds
+
+
+def test_a_doubtful_split_is_said(findings: dict[str, Any]) -> None:
+    r = findings["readouts"][0]
+    srm = {**r["srm"], "p": 0.0086, "doubtful": True}
+    assert "hardly as large as they were meant to be" in page({**r, "srm": srm})
+
+
+def test_the_day_is_said_before_anyone_has_joined() -> None:
+    foreseen = {"visitors": 0, "per_day": 20.0, "needed": 1234, "basis": "design"}
+    days = {"known_us": 1_772_496_000_000_000, "with_everyone_us": 1_770_000_000_000_000}
+    said = known_when({**foreseen, **days, "worth_finding": 0.1})
+    assert " ".join(said.split()) == (
+        "No visitor has joined yet. About 20 a day could have in the weeks before; at that pace a "
+        "change of 10% is found around 3 March 2026, for which about 1,200 are needed. With all "
+        "visitors it would be around 2 February 2026."
+    )
+
+
 @pytest.mark.parametrize(
     ("needed", "known_us", "expected"),
     [
