@@ -296,3 +296,11 @@ def test_every_guardrail_of_the_plan_has_to_pass(log, experiment):
     ]
     with pytest.raises(InputError, match="did you mean 'bounce_rate'"):
         readout(log, experiment(), guardrails={"bounce": 0.02})
+
+
+def test_where_everyone_is_left_out_that_is_said(log, experiment):
+    for arm in "AB":
+        log.shown("anna", arm)
+    found = read_out(experiment(), log.table(), plan={"kpi": "conversion"}, currency="EUR")
+    assert found.verdict is None
+    assert found.sentence.startswith("The one visitor who saw a list of this experiment had to be")

@@ -48,6 +48,9 @@ Segment = tuple[str, str, str]
 SEGMENTS = ("device", "visits", "category")
 
 
+VISITORS_LEFT_OUT = ("visitors_in_two_variants", "visitors_who_asked_for_a_variant", "robots")
+"""The reasons for which a visitor who saw a list does not count; the first that is true."""
+
 _REASONS = {
     "qa": "previewed_lists",
     "holdout": "lists_for_the_holdout",
@@ -284,10 +287,11 @@ def _summed(
     """
     import pyarrow.compute as pc
 
+    two, asked_to_see, robots = VISITORS_LEFT_OUT
     one = pc.equal(visitors["variant"], visitors["other"])
     rest, left_out = visitors.filter(one), {}
-    left_out["visitors_in_two_variants"] = visitors.num_rows - rest.num_rows
-    for column, name in (("qa", "visitors_who_asked_for_a_variant"), ("bot", "robots")):
+    left_out[two] = visitors.num_rows - rest.num_rows
+    for column, name in (("qa", asked_to_see), ("bot", robots)):
         kept = rest.filter(pc.equal(rest[column], 0))
         left_out[name], rest = rest.num_rows - kept.num_rows, kept
     exposed = rest["exposed_us"].to_numpy()

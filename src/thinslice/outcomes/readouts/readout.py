@@ -16,7 +16,7 @@ from thinslice.domain import (
 from thinslice.errors import InputError
 from thinslice.outcomes.assignment import check_weights
 from thinslice.outcomes.counting.ask import Ask
-from thinslice.outcomes.counting.attribution import Cell, attribute
+from thinslice.outcomes.counting.attribution import VISITORS_LEFT_OUT, Cell, attribute
 from thinslice.outcomes.counting.columns import COLUMNS
 from thinslice.outcomes.counting.rules import ProductFacts, Rules
 from thinslice.outcomes.kpi import asked_by, kpi
@@ -223,7 +223,10 @@ def read_out(
     visitors = [moments[name].n for name in names]
     weights = [variant.weight for variant in experiment.variants]
     split = sample_ratio(visitors, weights, sequential=experiment.sequential)
-    decision = refuse(names, visitors, split, rows) or decide(rows, pair[1], control.n + treated.n)
+    left_out = sum(found.left_out[reason] for reason in VISITORS_LEFT_OUT)
+    decision = refuse(names, visitors, split, rows, left_out=left_out) or decide(
+        rows, pair[1], control.n + treated.n
+    )
     if treatment is None and len(names) > 2 and decision.verdict:
         decision = several(names)
     end_us = experiment.stopped_us or found.last_us

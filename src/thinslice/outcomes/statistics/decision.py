@@ -36,10 +36,21 @@ class Decision:
 
 
 def refuse(
-    variants: Sequence[str], visitors: Sequence[int], split: SampleRatio, rows: Sequence[Row]
+    variants: Sequence[str],
+    visitors: Sequence[int],
+    split: SampleRatio,
+    rows: Sequence[Row],
+    *,
+    left_out: int = 0,
 ) -> Decision | None:
-    """Why no verdict may be given, None when one may."""
+    """Why no verdict may be given, None when one may. `left_out` are visitors who do not count."""
     counts = ", ".join(f"{n:,} in {name}" for name, n in zip(variants, visitors, strict=True))
+    if sum(visitors) == 0 and left_out:
+        who = "The one visitor" if left_out == 1 else f"All {left_out:,} visitors"
+        return _no_verdict(
+            f"{who} who saw a list of this experiment had to be left out. Look for visitor ids "
+            "that are shared, previews, and robots."
+        )
     if sum(visitors) == 0:
         return _no_verdict(
             "Nobody has seen a list of this experiment yet. It is counted from the first list "
