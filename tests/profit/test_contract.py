@@ -5,13 +5,17 @@ What each of them says is tested beside its file; this is the whole in one sitti
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.stats
 from sklearn.linear_model import LogisticRegression
 
 from thinslice.domain import Verdict
+from thinslice.errors import InputError
 from thinslice.profit import Payoff, Plan, Range, decide, evaluate, profit_scorer
 
+PAYOFF = Payoff(tp="clv * 0.3 - 11", fp=-11)
 VERDICTS = {Verdict.SHIP, Verdict.SMALL_WIN, Verdict.NOT_PROVEN, Verdict.STOP}
 
 
@@ -98,3 +102,42 @@ def test_a_baseline_may_be_any_of_these(customers, place):
     r = evaluate(y_true, y_score, plan, data=df, pos_label="churn")
     assert {"nothing", "all", "random", "oracle", r.baseline} == set(r.rivals)
     assert r.gain == r.rivals[r.baseline].gain
+
+
+def test_what_a_notebook_prints_is_a_sentence(customers):
+    y_true, y_score, df = customers
+    found = evaluate(y_true, y_score, Plan(PAYOFF), data=df, pos_label="churn")
+    assert repr(found) == f"<Evaluation of 400 rows. {found.sentence}>"
+    assert repr(profit_scorer(Payoff(tp=25, fp=-11, labels=["stay", "churn"]))).startswith(
+        "make_sc"
+    )
+
+
+def test_arrays_of_arrow_are_taken_as_they_are(customers):
+    y_true, y_score, df = customers
+    plain = evaluate(y_true, y_score, Plan(PAYOFF), data=df, pos_label="churn")
+    arrow = evaluate(
+        pa.array(y_true.tolist()),
+        pa.array(y_score),
+        Plan(PAYOFF),
+        data=pa.table({"clv": df.clv}),
+        pos_label="churn",
+    )
+    assert arrow.to_dict() == plain.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"y_true": lambda y, s: (label for label in y)}, "one value per row, got generator"),
+        ({"y_true": lambda y, s: s}, "scores and probabilities go into y_score"),
+        ({"data": lambda y, s: pl.LazyFrame({"clv": s})}, r"call \.collect\(\)"),
+        ({"data": lambda y, s: {"clv": [*s[1:], "a lot"]}}, "'a lot' in row 399"),
+    ],
+)
+def test_what_is_handed_over_wrongly_is_told_with_the_way_out(customers, given, told):
+    y_true, y_score, df = customers
+    values = {"y_true": y_true, "y_score": y_score, "data": df}
+    values |= {name: make(y_true, np.asarray(y_score)) for name, make in given.items()}
+    with pytest.raises(InputError, match=told):
+        evaluate(**values, plan=Plan(PAYOFF), pos_label="churn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,27 @@ def test_cells_of_those_treated_at_random_say_that_they_stand_for_all() -> None:
     assert "treated at random stand for all" in text_of(
         page(evaluate(y, score, plan, treatment=treated))
     )
+
+
+def test_a_warning_of_the_library_stands_below_the_verdict() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(N) < 0.2).astype(int)
+    weak = evaluate(y, 0.2 * y + rng.normal(size=N), Plan(Payoff(tp=4, fp=-1)))
+    before, _, after = text_of(page(weak)).partition("Look: The score ranks little better")
+    assert "Do not" in before and "low end" in after
+    assert "Look:" not in text_of(page(evaluation()))
+
+
+def test_lists_are_held_against_lists() -> None:
+    plan = Plan(Payoff.ranking(click=1), baseline="nothing")
+    said = text_of(page(evaluate([["a"], ["b"]] * 50, [["a"], ["a"]] * 50, plan)))
+    assert "Do these lists hold more of what people go on to choose" in said
+    assert "Showing no list" in said and "As many items, at random" in said
+
+
+def test_a_page_is_compiled_once_for_each_way_of_writing_numbers() -> None:
+    r = evaluation()
+    page(r, "fr")
+    before = time.process_time()
+    page(r, "fr")
+    assert time.process_time() - before < 0.05  # seconds; compiling takes 0.1

@@ -6,8 +6,11 @@ import asyncio
 import html
 import json
 import re
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -281,6 +284,26 @@ def test_ten_thousand_rows_are_answered_while_a_slider_moves(site: Site) -> None
         parts(site, fields)
         took.append(time.process_time() - before)
     assert min(took) < 0.25  # seconds of a processor; it is about 0.1
+
+
+def test_a_worker_that_is_ready_imports_nothing_for_the_first_answer(tmp_path: Path) -> None:
+    """Before, the first person waited a second for it."""
+    probe = f"""
+import sys
+from pathlib import Path
+from thinslice.config import Settings
+from thinslice.demo.predictions import predictions
+from thinslice.engine import Engine
+from thinslice.server.app import Worker
+from thinslice.server.pages.money import judge
+from thinslice.server.pages.money_form import MoneyForm
+Worker(Engine(Settings(data=Path({str(tmp_path)!r}))))._warm_up()
+before = set(sys.modules)
+assert judge(MoneyForm.example(), b"", predictions(3000)).judged
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_a_long_field_is_cut_and_an_unknown_one_ignored() -> None:

@@ -93,8 +93,10 @@ def _print(found: Evaluation) -> None:
     money = found.plan.currency
     say(found.sentence[:1].upper() + found.sentence[1:])
     say(found.reason)
+    for line in found.warnings:
+        say(f"Look: {line}")
     table = Table(box=None, header_style="bold")
-    for column in ("instead", "on these rows", "the model more, a year", "chance"):
+    for column in ("instead", "on these rows", "the model more, a year (90%)", "chance"):
         table.add_column(column, justify="left" if column == "instead" else "right")
     table.add_row("the model itself", amount(found.profit.total, money), "", "")
     for name, baseline in values["baselines"].items():

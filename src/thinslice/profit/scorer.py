@@ -21,6 +21,7 @@ class ProfitScore:
     payoff: Payoff
     pos_label: Any = None
     per: str = "prediction"
+    __name__ = "profit"  # scikit-learn prints a scorer by the name of its function
 
     def __call__(self, y_true: Any, y_pred: Any, **columns: Any) -> float:
         """Money per prediction, or in total; the payoff's columns arrive by name."""

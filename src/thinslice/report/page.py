@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from thinslice.report import drawing, numbers, profit, sentences, words
@@ -76,6 +77,7 @@ def environment(marks: Marks = ENGLISH) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled(marks),
     )
     env.filters.update(localised(numbers.FILTERS, marks))
     env.filters.update(words.FILTERS)
@@ -84,6 +86,25 @@ def environment(marks: Marks = ENGLISH) -> Environment:
     env.globals.update(profit.FUNCTIONS)
     env.globals.update(sentences.FUNCTIONS)
     return env
+
+
+class Compiled(BytecodeCache):
+    """Templates compiled once per process: that takes longer than everything else of a page."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+@cache
+def _compiled(marks: Marks) -> Compiled:
+    """One for each way of writing numbers, as a number in a template is written when compiled."""
+    return Compiled()
 
 
 @cache

@@ -33,6 +33,7 @@ BASELINES = {
     "incumbent": "What runs today",
     "oracle": "Knowing the truth beforehand",
 }
+OF_LISTS = {"nothing": "Showing no list", "random": "As many items, at random"}
 CURVE_POINTS = 6
 NAMELESS = ("1", "1.0", "yes", "true", "y", "positive")
 GENERIC_COLUMNS = ["", *"y y_true true truth target label actual outcome class".split()]
@@ -44,12 +45,16 @@ def is_evaluation(found: Found) -> bool:
     return "decided_by" in found and "gain" in found
 
 
-def baseline_name(name: str) -> str:
+def baseline_name(name: str, *, lists: bool = False) -> str:
     """A baseline as a person would say it.
 
     >>> baseline_name("nothing"), baseline_name("column:old_score"), baseline_name("all churn")
     ('Doing nothing', 'What runs today (old_score)', 'Deciding “churn” for everyone')
+    >>> baseline_name("nothing", lists=True)
+    'Showing no list'
     """
+    if lists and name in OF_LISTS:
+        return OF_LISTS[name]
     if name.startswith("column:"):
         return f"What runs today ({name.removeprefix('column:')})"
     if name.startswith("all "):

@@ -37,6 +37,7 @@ from thinslice.server.api_photos import PhotosApi
 from thinslice.server.api_titles import TitlesApi
 from thinslice.server.experiments_api import ExperimentsApi
 from thinslice.server.keys import Keys
+from thinslice.server.pages import money
 from thinslice.server.pages.routes import routes
 from thinslice.server.pages.site import Site
 from thinslice.server.rules_api import RulesApi
@@ -146,7 +147,7 @@ class Worker:
         return found
 
     def _warm_up(self) -> None:
-        """Map every shop's model and answer one query with it, before a visitor would wait."""
+        """Answer one query with every shop's model, and one about money, before anyone waits."""
         for shop in self.engine.control.shops():
             try:
                 self.engine.shelf(shop.id).ranker()
@@ -154,6 +155,7 @@ class Worker:
                 self.engine.photo_search(shop.id).warm_up()
             except ThinsliceError as error:
                 _log.warning("shop %s is served without its model: %s", shop.id, error)
+        money.warm_up(self.site)
 
     def _running_log(self) -> Log:
         assert self._log is not None, "no request comes before the start"

@@ -218,3 +218,9 @@ def test_a_share_and_an_amount_that_cannot_be_meant_are_errors(wrong, said):
     with pytest.raises(InputError) as error:
         Plan(Payoff(tp=10, fp=-1), **wrong)
     assert said in str(error.value)
+
+
+def test_a_misspelt_field_is_told_with_the_closest():
+    with pytest.raises(InputError, match="did you mean 'must_beat'"):
+        Plan(Payoff(tp=1), must_bet=3)
+    assert Plan(Payoff(tp=1), baseline=None).baseline == "nothing"

@@ -106,3 +106,21 @@ def test_accuracy_and_roc_are_those_of_scikit_learn() -> None:
     assert found.precision == pytest.approx(precision_score(y, decided))
     assert found.recall == pytest.approx(recall_score(y, decided))
     assert (found.roc[0], found.roc[-1]) == ((0.0, 0.0), (1.0, 1.0))
+
+
+def test_percentages_are_shares():
+    table = {
+        "y": np.array([0.0, 1.0] * 100),
+        "score": np.array(["40%", "60,5 %"] * 100, dtype=object),
+    }
+    found = judge_table(table, Plan(Payoff(tp=2, fp=-1), threshold=0.605))
+    assert not found.chosen.decisions
+    assert found.evaluation.counts() == [[100, 0], [0, 100]]
+
+
+@pytest.mark.parametrize("column", ["score", "worth"])
+def test_an_empty_cell_is_told_as_a_spreadsheet_counts(column):
+    table = {name: np.arange(200.0) % 2 for name in ("y", "score", "worth")}
+    table[column] = np.where(np.arange(200) == 7, np.nan, table[column])
+    with pytest.raises(InputError, match=f"{column!r} is empty in row 9 of the table"):
+        judge_table(table, Plan(Payoff(tp="worth - 0.5", fp=-1), threshold=0.5))

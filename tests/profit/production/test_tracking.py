@@ -1,6 +1,7 @@
 """A model in production, followed: what is realised, what is only expected, what has changed."""
 
 import json
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -309,6 +310,12 @@ def test_words_as_labels_and_a_stated_positive():
     assert found.realised.likely == pytest.approx(-30)
     with pytest.raises(InputError, match="which class is positive"):
         track(log, PLAN)
+
+
+def test_days_with_points_have_the_day_first():
+    log = by_hand()
+    pointed = [f"{d.day}.{d.month:02d}.{d.year}" for d in map(date.fromisoformat, log["time"])]
+    assert track({**log, "time": pointed}, PLAN).table == track(log, PLAN).table
 
 
 # errors

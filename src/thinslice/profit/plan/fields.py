@@ -21,6 +21,7 @@ LIST_BASELINES = ("popular", "nothing", "random")
 EXPECTED = "expected payoff"
 SHOP_QUESTION = "Do recommendations from the running visit sell more than what we show today?"
 PREDICTION_QUESTION = "Does acting on the model's predictions earn more than the baseline?"
+LIST_QUESTION = "Do these lists hold more of what people go on to choose than the baseline's?"
 USUAL_MAX_WORSE = 0.02
 
 
@@ -32,7 +33,7 @@ def settled(given: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]
     payoff = _payoff(given["payoff"], stated)
     question = given["question"]
     if payoff is not None and question == SHOP_QUESTION:
-        question = PREDICTION_QUESTION
+        question = LIST_QUESTION if payoff.ranks else PREDICTION_QUESTION
     if not isinstance(question, str) or not question.strip():
         raise InputError("question must be a sentence, got nothing; ask what you want to know")
     if given["kpi"] not in KPI_NAMES:
@@ -105,6 +106,7 @@ def _payoff(given: Any, stated: Collection[str]) -> Payoff | None:
 
 
 def _baseline(baseline: Any, payoff: Payoff | None) -> Any:
+    baseline = "" if baseline is None else baseline
     if not isinstance(baseline, str):
         return rows_of(baseline, "baseline") if payoff is not None and payoff.ranks else baseline
     predicts = payoff is not None

@@ -67,6 +67,14 @@ class Plan:
     agreed_us: int | None = None
     digest: str = ""
 
+    def __new__(cls, *args: Any, **given: Any) -> Plan:
+        """A field that is misspelt is told with the closest name, as in a file."""
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise InputError(unknown("field", name, known))
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         defaults = {field.name: field.default for field in fields(self)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thinslice.profit.predictions.doubts import auc
 from thinslice.profit.predictions.evaluation import Evaluation
 
 POINTS = 100
@@ -45,12 +46,9 @@ def accuracy(r: Evaluation) -> Accuracy | None:
     if r.policy.score is None:
         return found
     rates = _roc(r.y, r.policy.score)
-    area = float(np.trapezoid(rates[:, 1], rates[:, 0]))
     some = np.unique(np.linspace(0, len(rates) - 1, POINTS).round().astype(int))
     points = [(float(x), float(y)) for x, y in rates[some]]
-    return Accuracy(
-        found.accuracy, found.largest_class, found.precision, found.recall, area, points
-    )
+    return replace(found, auc=auc(r.y, r.policy.score), roc=points)
 
 
 def _roc(y: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.float64]:

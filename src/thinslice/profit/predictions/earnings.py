@@ -106,6 +106,8 @@ def expected_maximum(
 
 
 def compared(spread: Spread, currency: str) -> str:
+    if spread.low == spread.high == 0:
+        return "It earns the same on these rows."
     if spread.low > 0:
         return f"It earns at least {currency} {say(spread.low)} more on these rows."
     if spread.high < 0:

@@ -19,6 +19,7 @@ from thinslice.profit.plan.plan import Plan
 from thinslice.profit.predictions.baselines import Rival, simplest
 from thinslice.profit.predictions.curve import Curve
 from thinslice.profit.predictions.decisions import case_of_decisions
+from thinslice.profit.predictions.doubts import doubts
 from thinslice.profit.predictions.earnings import (
     Comparison,
     ExpectedMaximum,
@@ -29,12 +30,16 @@ from thinslice.profit.predictions.earnings import (
 from thinslice.profit.predictions.kill_rule import Against, Ruling, rule
 from thinslice.profit.predictions.policy import Policy
 from thinslice.profit.predictions.ranking import case_of_lists
-from thinslice.profit.predictions.sensitivity import Bar, BreakEven, break_even, tornado
+from thinslice.profit.predictions.sensitivity import Bar, BreakEven, break_even, outcome, tornado
 from thinslice.profit.uncertainty import Spread, Sums
 
 NOTHING_COSTS = (
     "No amount of the payoff is below 0, so nothing can go wrong: probably a sign is missing; what "
     "a decision costs is negative, such as fp=-10."
+)
+LIKE_THESE = (
+    "Ranges are 90% ranges for rows like these: they know the luck of the sample and the guesses "
+    "that were stated, and not that customers, prices or the model change."
 )
 
 
@@ -99,6 +104,9 @@ class Evaluation:
     cluster: NDArray[np.int64] | None
     seed: int
 
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.n:,} rows. {self.sentence}>"
+
     @property
     def verdict(self) -> Verdict:
         return self.ruling.verdict
@@ -159,8 +167,7 @@ class Evaluation:
 
     @cached_property
     def profit(self) -> Profit:
-        sums = Sums.of(self.features, self.priced.means(), self.cluster, self.tuned)
-        spread = sums.draws(self._cells(), seed=self.seed).spread()
+        spread = self._sums.draws(self._cells(), seed=self.seed).spread()
         by_class = self.priced.parts(self.y, self.policy.decided)[0].sum(axis=1)
         total = float((self.features @ np.array([1.0, *self.priced.means()])).sum())
         return Profit(
@@ -255,9 +262,14 @@ class Evaluation:
         return None if final is None else self.priced.features(self.y, final)
 
     @cached_property
+    def warnings(self) -> list[str]:
+        """Why the range may be narrower than it says, in sentences; empty when it is not."""
+        return doubts(self.y, self.priced, self.policy, self._sums)
+
+    @cached_property
     def assumptions(self) -> list[str]:
         """What the numbers rest on, in sentences."""
-        said = [self.priced.rests_on]
+        said = [self.priced.rests_on, LIKE_THESE]
         if self.plan.per_year == 1:
             said.append("It takes these rows as one year's; say per_year in the plan if not.")
         else:
@@ -300,6 +312,7 @@ class Evaluation:
             "curve": self.policy.curve.points() if self.policy.curve else None,
             "break_even": self.break_even().to_dict(),
             "tornado": [bar.to_dict() for bar in self.tornado()],
+            "warnings": self.warnings,
             "assumptions": self.assumptions,
             "seed": self.seed,
         }
@@ -327,7 +340,18 @@ class Evaluation:
             "rows" if self.cluster is None else "clusters",
             self._break_even(rival).sentence(self.plan),
             simple,
+            self._widest_guess(),
         )
+
+    def _widest_guess(self) -> str:
+        """The guessed payoff that moves the gain most, in words; empty where none is guessed."""
+        guessed = {cell.name for cell in self._cells()}
+        widest = next((bar.name for bar in self.tornado() if bar.name in guessed), "")
+        return outcome(widest)
+
+    @cached_property
+    def _sums(self) -> Sums:
+        return Sums.of(self.features, self.priced.means(), self.cluster, self.tuned)
 
     def _break_even(self, rival: Rival) -> BreakEven:
         return break_even(self.plan, self.priced, self.y, self.policy, *self._parts(rival))

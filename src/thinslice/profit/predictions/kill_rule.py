@@ -36,7 +36,7 @@ class Against:
     `luck` is the gain's range with the payoffs at their mean, `different` in how many of the
     `units` (rows, or clusters of rows) the money differs, and `again` what would have to change.
     `simple` names it, such as "acting on everyone", where it needs no model and beats the plan's
-    own baseline.
+    own baseline. `guess` is the guessed payoff that moves the gain most, in words.
     """
 
     gain: Spread
@@ -45,6 +45,7 @@ class Against:
     units: str = "rows"
     again: str = ""
     simple: str = ""
+    guess: str = ""
 
 
 def rule(
@@ -99,7 +100,7 @@ def _verdict(plan: Plan, over: Against, rows: int) -> tuple[Verdict, str]:
         )
     if gain.low <= 0:
         why = f"Without a model, {than} may earn as much." if than else MAY_LOSE
-        return Verdict.NOT_PROVEN, f"{why} {_more(gain, over.luck, rows)}"
+        return Verdict.NOT_PROVEN, f"{why} {_more(over, rows)}"
     asked = f"the {plan.currency} {say(plan.must_beat)} a year that the plan asks for"
     if gain.likely < plan.must_beat:
         return Verdict.SMALL_WIN, (
@@ -108,7 +109,7 @@ def _verdict(plan: Plan, over: Against, rows: int) -> tuple[Verdict, str]:
         )
     earns = f"more than {than}, which needs no model" if than else "money"
     reaches = f", and it likely reaches {asked}" if plan.must_beat else ""
-    return Verdict.SHIP, f"In 95 of 100 cases it earns {earns}{reaches}."
+    return Verdict.SHIP, f"In about 95 of 100 cases it earns {earns}{reaches}."
 
 
 def _beside(plan: Plan, baseline: Against, simple: Against) -> str:
@@ -143,16 +144,24 @@ def _worth_testing(verdict: Verdict, reason: str, over: Against) -> tuple[Verdic
     return Verdict.NOT_WORTH_TESTING, reason
 
 
-def _more(gain: Spread, luck: Spread, rows: int) -> str:
-    """Luck narrows with the root of the rows; what a guess of the payoff adds stays."""
+def _more(over: Against, rows: int) -> str:
+    """Luck narrows with the root of the rows; what a guess of the payoff adds stays.
+
+    The rows that bring the low end to 0 if the likely gain is the true one.
+    """
+    gain, luck = over.gain, over.luck
     half = luck.likely - luck.low
     stays = math.sqrt(max((gain.likely - gain.low) ** 2 - half**2, 0.0))
     if stays >= gain.likely or half > 10 * gain.likely:
         if stays > half:
-            return "More rows would not settle it: narrow the guess that moves it most (tornado)."
+            return (
+                f"More rows would not settle it: narrow the guess of what each {over.guess} is "
+                "worth, which moves it most."
+            )
         return "It is too close to call with ten or even a hundred times the rows."
     needed = rows * half**2 / (gain.likely**2 - stays**2)
-    return f"About {say(max(needed - rows, 1))} more rows like these would settle it."
+    more = say(max(needed - rows, 1))
+    return f"About {more} more rows like these would settle it if the likely gain holds."
 
 
 def _held(over: Against, currency: str) -> str:

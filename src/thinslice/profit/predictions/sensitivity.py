@@ -60,14 +60,12 @@ class BreakEven:
             needed, now = say_apart(abs(amount), abs(self.payoffs_now[name]))
             side = "at least" if abs(amount) > abs(self.payoffs_now[name]) else "at most"
             does = "costs" if amount < 0 else "brings"
-            wants.append(
-                f"each {_outcome(name)} {does} {side} {plan.currency} {needed} (now {now})"
-            )
+            wants.append(f"each {outcome(name)} {does} {side} {plan.currency} {needed} (now {now})")
         for name, times in self.multiples.items():
             if times > 0:
                 side = "at least" if times > 1 else "at most"
                 wants.append(
-                    f"the amount of each {_outcome(name)} is {side} {say_apart(times, 1)[0]} times "
+                    f"the amount of each {outcome(name)} is {side} {say_apart(times, 1)[0]} times "
                     "what it is"
                 )
         return f"Look again when {', or '.join(wants[:MOST_WISHES])}." if wants else ""
@@ -98,7 +96,8 @@ class Bar:
         return asdict(self)
 
 
-def _outcome(name: str) -> str:
+def outcome(name: str) -> str:
+    """What a payoff is about, as it stands in a sentence: "right action" for tp."""
     return OUTCOMES.get(name, name)
 
 

@@ -5,6 +5,7 @@ What is not said is guessed from names and values, and every guess is told in a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -38,6 +39,7 @@ FEWEST_SCORES = 3
 """Different values; a column of fewer holds decisions."""
 
 Table = Mapping[str, NDArray[Any]]
+_PERCENT = re.compile(r"[+-]?\d+([.,]\d+)?\s*%")
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,11 @@ def judge_table(table: Table, plan: Plan, **names: str) -> JudgedTable:
 
     Rows with the same id rise and fall together.
     """
+    table = {name: _shares(column) for name, column in table.items()}
     chosen = choose_columns(table, plan, **names)
+    needed = [chosen.true, chosen.score, *(plan.payoff.columns if plan.payoff else ())]
+    for name in needed:
+        _check_filled(table, name)
     cluster = chosen.id if chosen.id and _repeats(table[chosen.id]) else None
     said = table[chosen.score]
     found = evaluate(
@@ -118,6 +124,29 @@ def judge_table(table: Table, plan: Plan, **names: str) -> JudgedTable:
         y_score=None if chosen.decisions else said,
     )
     return JudgedTable(found, chosen)
+
+
+def _shares(column: NDArray[Any]) -> NDArray[Any]:
+    """A column of percentages, such as '40%' or '40,5 %', as shares."""
+    if column.dtype != object:
+        return column
+    texts = [None if missing(cell) else str(cell).strip() for cell in column.tolist()]
+    if not all(text is None or _PERCENT.fullmatch(text) for text in texts) or not any(texts):
+        return column
+    numbers = [np.nan if t is None else float(t.rstrip("% ").replace(",", ".")) for t in texts]
+    return np.array(numbers) / 100
+
+
+def _check_filled(table: Table, name: str) -> None:
+    """`InputError` names the first row without a value, as a spreadsheet counts rows."""
+    if name not in table:
+        return
+    empty = next((k for k, cell in enumerate(table[name].tolist()) if missing(cell)), None)
+    if empty is not None:
+        raise InputError(
+            f"{name!r} is empty in row {empty + 2} of the table (its header is row 1); fill it in "
+            "or leave the row out"
+        )
 
 
 def _guess_true(table: Table, taken: set[str]) -> str:

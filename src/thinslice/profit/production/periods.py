@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -76,6 +77,10 @@ def split(days: Days, by: str, until: date | str | None = None) -> tuple[list[Pe
     return periods, place - first
 
 
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b")
+"""31.12.2026, which always has the day first; 01/02/2026 could be either and is refused."""
+
+
 def _until(until: date | str | None, days: Days) -> Any:
     if until is None:
         return None
@@ -97,6 +102,9 @@ def _day(value: Any, what: str, row: int) -> date | None:
             return date(value.year, value.month, value.day)
         if isinstance(value, str):
             text = value.strip()
+            if with_points := _DAY_FIRST.match(text):
+                day, month, year = map(int, with_points.groups())
+                return date(year, month, day)
             return date.fromisoformat(text[:10] if len(text) != 7 else f"{text}-01")
     except ValueError:
         pass

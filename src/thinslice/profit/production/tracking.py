@@ -72,6 +72,9 @@ def track(
 class Tracking(Course):
     """What was found: `table`, one entry per period, the `sentence`, and `warnings`."""
 
+    def __repr__(self) -> str:
+        return f"<Tracking of {self.log.n:,} rows. {self.sentence}>"
+
     @property
     def sentence(self) -> str:
         """What was realised first, low end first; what is only expected is said apart."""

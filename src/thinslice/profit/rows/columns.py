@@ -62,7 +62,8 @@ def vector(values: Any, what: str) -> NDArray[Any]:
     if array.ndim == 2 and 1 in array.shape[1:]:
         array = array[:, 0]
     if array.ndim != 1:
-        raise InputError(f"{what} must have one value per row, got the shape {array.shape}")
+        got = f"the shape {array.shape}" if array.ndim else type(values).__name__
+        raise InputError(f"{what} must have one value per row, got {got}")
     if array.dtype.kind == "U":
         return array.astype(object)
     return np.asarray(array)
@@ -86,7 +87,10 @@ def numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
             raise TypeError
         found = array.astype(np.float64, copy=False)
     except (TypeError, ValueError):
-        raise InputError(f"{what} must hold numbers, got values such as {array[0]!r}") from None
+        row = next((k for k, value in enumerate(array.tolist()) if not _is_number(value)), 0)
+        raise InputError(
+            f"{what} must hold numbers, got {array[row]!r} in row {row} (counted from 0)"
+        ) from None
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found))[0])
         raise InputError(
@@ -94,6 +98,14 @@ def numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
             "0); fill it in or leave the row out"
         )
     return found
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def clusters(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -147,6 +159,8 @@ def _frame(data: Any) -> Any:
             "so that a name says which one is meant"
         ) from None
     except TypeError:
+        if hasattr(data, "collect"):
+            raise InputError("data is lazy; call .collect() first") from None
         raise InputError(
             "data must be a frame of pandas, Polars or Arrow, or a dictionary of columns, got "
             f"{type(data).__name__}"

@@ -30,6 +30,11 @@ def two_labels(y: NDArray[Any], stated: Sequence[Any] | None, pos_label: Any) ->
             )
         return negative, positive
     seen = _distinct(y)
+    if len(seen) > 2 and any(isinstance(x, float) and not x.is_integer() for x in seen):
+        raise InputError(
+            f"y_true must hold labels, got {len(seen)} different numbers such as {seen[0]:.4g}; "
+            "scores and probabilities go into y_score"
+        )
     if len(seen) > 2:
         raise InputError(
             f"this payoff has two classes and y_true has {len(seen)}: {_few(seen)}; use "

@@ -127,6 +127,18 @@ class MoneyPage:
         }
 
 
+def warm_up(site: Site) -> None:
+    """Judge the example once: what that imports and compiles takes a second of a worker's life."""
+    from thinslice.profit.predictions.accuracy import accuracy
+
+    judged = judge(MoneyForm.example(), b"", "")
+    assert judged.judged is not None, judged.wrong
+    accuracy(judged.judged.evaluation)
+    one_sheet(judged.judged, "en")
+    for name in ("money.html", "money_parts.html", "base.html"):
+        site.templates_in("en").get_template(name)
+
+
 def judge(form: MoneyForm, file: bytes, typed: str) -> Judged:
     """Everything the page says, from what was typed and sent; errors stand at their fields."""
     from thinslice.engine import judge_predictions, read_predictions
