@@ -222,7 +222,7 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     [
         ("churned,score\nyes,0.5\n" * 60, "which of"),
         ("churned,score\n" + "no,0.5\nno,0.6\n" * 40, "rows of both kinds"),
-        ("churned,score\n" + "yes,0.5\nno,\n" * 40, "must be a number in every row"),
+        ("churned,score\n" + "yes,0.5\nno,\n" * 40, "'score' is empty in row 3"),
         ("churned,score\nyes,0.5\nno,0.4\n", "at least 50 rows"),
         ("just some words", "got no row"),
         ("churned,score\n" + "a,0.5\nb,0.4\nc,0.1\n" * 30, "is for two"),

@@ -96,7 +96,7 @@ def _print(found: Evaluation) -> None:
     for line in found.warnings:
         say(f"Look: {line}")
     table = Table(box=None, header_style="bold")
-    for column in ("instead", "on these rows", "the model more, a year (90%)", "chance"):
+    for column in ("instead", "on these rows", "the model more, a year", "chance"):
         table.add_column(column, justify="left" if column == "instead" else "right")
     table.add_row("the model itself", amount(found.profit.total, money), "", "")
     for name, baseline in values["baselines"].items():
