@@ -112,9 +112,7 @@ def servable(log: SessionLog) -> None:
         listed = engine.recommend("shop", Query(items=log.products[:2], n=20))
         found |= stopwatch.read("answered")
         text = ", ".join(f"{name} {value:,.1f}" for name, value in found.items())
-        print(
-            f"{report.new:,} clicks of a Parquet file: {text} ({len(listed.recommendations)} products)"
-        )
+        print(f"{report.new:,} clicks: {text}; {len(listed.recommendations)} products listed")
 
 
 class Stopwatch:
