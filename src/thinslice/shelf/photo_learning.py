@@ -110,7 +110,6 @@ def learn_album(
     learned = teach_heads(album, folder / "heads", encoder, ids, vectors)
     heads = learned.heads
     meta = {
-        "own_encoder": encoder.folder.parent == folder,
         "encoder": encoder.hash,
         "photos": len(ids),
         "measured": heads.measured() if heads else {},

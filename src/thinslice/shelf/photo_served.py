@@ -46,7 +46,8 @@ class Served:
                 f"what was learned from photos in {folder} cannot be read ({error}); build it "
                 "again: thinslice build"
             ) from error
-        encoder = open_encoder(folder / "encoder" if meta["own_encoder"] else SHIPPED)
+        own = folder / "encoder"
+        encoder = open_encoder(own if own.is_dir() else SHIPPED)
         if encoder.hash != meta["encoder"]:
             raise StorageError(
                 f"the photos in {folder} were encoded by {meta['encoder']}, and the encoder is "
