@@ -25,6 +25,10 @@ _encode = msgspec.json.Encoder().encode
 SESSION, ITEM_TO_ITEM, POPULAR = "session", "item_to_item", "popular"
 """The list makers that are learned; a list of the shop's own is `list:NAME`."""
 
+CLICKS, ORDERS, MARGIN = "clicks", "orders", "margin"
+OBJECTIVES = (CLICKS, ORDERS, MARGIN)
+"""What session lists may be ranked for."""
+
 INCUMBENT = "incumbent"
 """The name of the list that holds what the shop shows today."""
 
@@ -253,6 +257,7 @@ class ListRules:
     most_of_category   products of one category in a list, at most
     least_categories   different categories in a list, at least, as far as there are as many
     no_near_duplicates of products that are nearly the same, the first one only
+    objective          what session lists are ranked for, one of `OBJECTIVES`
     """
 
     pinned: tuple[str, ...] = ()
@@ -262,6 +267,7 @@ class ListRules:
     most_of_category: int | None = None
     least_categories: int | None = None
     no_near_duplicates: bool = False
+    objective: str = CLICKS
 
     def pin(self, product: str) -> ListRules:
         """With the product behind those that are pinned already."""

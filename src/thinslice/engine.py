@@ -24,6 +24,7 @@ from thinslice.config import Settings
 from thinslice.domain import (
     DAY_US,
     INCUMBENT,
+    SESSION,
     Experiment,
     Exposure,
     Filters,
@@ -38,7 +39,7 @@ from thinslice.errors import NotEnoughDataError
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import Evaluation, evaluate
 from thinslice.evaluation.replay import Replay, replay_session
-from thinslice.evaluation.splits import split_by_time
+from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.models.sessions.bundle import Bundle, learn, untuned
 from thinslice.models.sessions.choice import Choice
 from thinslice.models.sessions.tuning import choose
@@ -55,6 +56,7 @@ from thinslice.profit.predictions.table import JudgedTable, judge_table
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
+from thinslice.shelf.objectives import Objectives
 from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.shelf import Shelf
 from thinslice.shelf.titles import Titles
@@ -289,9 +291,30 @@ class Engine:
         }
         categories = {p.id: p.category for p in shelf.catalog.all().values() if p.category}
         evaluation = evaluate(rivals, split, n=n, protocol=protocol, categories=categories)
-        name = "evaluation" if protocol == "honest" else f"evaluation-{protocol}"
-        shelf.results.save(name, evaluation.to_dict())
+        if protocol != "honest":
+            shelf.results.save(f"evaluation-{protocol}", evaluation.to_dict())
+            return evaluation
+        found = evaluation.to_dict()
+        found["objectives"] = self._objectives(shelf, split, learned, choice, n)
+        shelf.results.save("evaluation", found)
         return evaluation
+
+    def _objectives(
+        self, shelf: Shelf, split: Split, learned: Bundle, choice: Choice, n: int
+    ) -> dict[str, Any] | None:
+        """What ranking for orders or margin would cost; its chances are learned on the training.
+
+        None where a part of the training is too little to learn from.
+        """
+        try:
+            inner = split_by_time(split.train, test_share=0.1)
+        except NotEnoughDataError:
+            return None
+        products, counting = shelf.catalog.all(), self.rules(shelf.shop.id)
+        earlier = learn(inner.train, self.settings, choice).recommenders[SESSION]
+        known = Objectives.learn(earlier, inner.test, split.train, products, counting)
+        shelf.keep_objectives(known)
+        return known.compare(learned.recommenders[SESSION], split, known.worths(products), n)
 
     def _incumbent_of_the_log(self, shop_id: str, until_us: int) -> dict[str, ListRecommender]:
         """What the shop showed before a moment, where the log has it and no list was imported."""

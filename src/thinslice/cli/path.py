@@ -28,6 +28,7 @@ from thinslice.cli.options import (
     settings_of,
 )
 from thinslice.errors import InputError
+from thinslice.report.words import objective_sentences
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine
@@ -235,6 +236,9 @@ def evaluate(
     for row in found["rows"]:
         table.add_row(row["name"], *(f"{row['metrics'][m]['estimate']:.3f}" for m in measures))
     console.print(table)
+    kept = engine.shelf(shop_id).results.load("evaluation") if protocol == "honest" else None
+    for said in objective_sentences((kept or {}).get("objectives") or {"rows": []}):
+        say(said)
     say(f"Protocol: {protocol}. {evaluation.sentence()}")
     if protocol == "honest" and (judgement := engine.judge_offline(shop_id)):
         say(judgement.sentence)

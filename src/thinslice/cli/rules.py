@@ -77,6 +77,9 @@ def set_rules(
     near_duplicates: Annotated[
         bool | None, typer.Option(help="Whether products that are nearly the same may be shown.")
     ] = None,
+    ranked_for: Annotated[
+        str | None, typer.Option(help="What session lists are ranked for: clicks, orders, margin.")
+    ] = None,
     why: Why = "",
     shop: ShopId = None,
     data: DataFolder = None,
@@ -95,6 +98,8 @@ def set_rules(
             changes[name] = None if number is None else int(number)
     if near_duplicates is not None:
         changes["no_near_duplicates"] = not near_duplicates
+    if ranked_for is not None:
+        changes["objective"] = ranked_for
     _change(lambda r: replace(r, **changes), why, shop, data)
 
 

@@ -22,10 +22,17 @@ from thinslice.domain import Interval, policy_name
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.slices import BY, SLICES
-from thinslice.evaluation.tally import PAIRED, SLICED, Known, Tally, TestSession, predict
+from thinslice.evaluation.tally import (
+    PAIRED,
+    SLICED,
+    Known,
+    Tally,
+    TestSession,
+    predict,
+    test_sessions,
+)
 
 if TYPE_CHECKING:
-    from thinslice.domain import SessionLog
     from thinslice.evaluation.splits import Split
     from thinslice.interfaces import Recommender
 
@@ -204,18 +211,6 @@ class Evaluation:
         if name not in self.tallies:
             raise InputError(f"no list maker {name!r} was evaluated; there is {self.names}")
         return self.tallies[name]
-
-
-def test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
-    products, codes, times = log.products, log.codes.tolist(), log.times_us.tolist()
-    sessions = []
-    for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
-        kept = [
-            j for j in range(start, end) if not collapse or j == start or codes[j] != codes[j - 1]
-        ]
-        if len(kept) > 1:
-            sessions.append(([products[codes[j]] for j in kept], [times[j] for j in kept]))
-    return sessions
 
 
 def _sizes(split: Split, sessions: Sequence[TestSession]) -> dict[str, int]:

@@ -131,6 +131,19 @@ def predict(
     )
 
 
+def test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
+    """The sessions of two products or more; `collapse` makes repeats in a row one step."""
+    products, codes, times = log.products, log.codes.tolist(), log.times_us.tolist()
+    sessions = []
+    for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
+        kept = [
+            j for j in range(start, end) if not collapse or j == start or codes[j] != codes[j - 1]
+        ]
+        if len(kept) > 1:
+            sessions.append(([products[codes[j]] for j in kept], [times[j] for j in kept]))
+    return sessions
+
+
 def shown_list(
     recommender: Recommender, seen: list[str], now_us: int, n: int, remove_current: bool
 ) -> list[str]:

@@ -65,6 +65,8 @@ def _differences(
             if least
             else "as few categories as there are"
         )
+    if before.objective != after.objective:
+        yield f"ranked for {after.objective}"
     if before.no_near_duplicates != after.no_near_duplicates:
         yield (
             "no two products that are nearly the same"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from thinslice.domain import INCUMBENT, Verdict
 
 _LIST_MAKERS = {
@@ -72,6 +75,28 @@ def metric_meaning(label: str) -> str:
     return _METRICS.get(name, "").format(n=n)
 
 
+def objective_sentences(objectives: Mapping[str, Any]) -> list[str]:
+    """What each objective would have gained and cost against ranking for clicks."""
+    return [said for row in objectives["rows"] if (said := _objective_sentence(row))]
+
+
+def _objective_sentence(row: Mapping[str, Any]) -> str:
+    gained, clicks = row[row["objective"]], row["clicks"]
+    if not gained or not clicks:
+        return ""
+    what = {"orders": "expected orders", "margin": "expected margin"}[row["objective"]]
+    return (
+        f"Ranking for {row['objective']} shows lists with {_more(gained, what, 'less')} and "
+        f"{_more(clicks, 'clicks', 'fewer')} than ranking for clicks."
+    )
+
+
+def _more(change: Mapping[str, float], what: str, less: str) -> str:
+    low, likely, high = (100 * change[end] for end in ("low", "estimate", "high"))
+    word = "more" if likely >= 0 else "fewer" if what.endswith("orders") else less
+    return f"{abs(likely):.1f}% {word} {what} (range {low:+.1f}% to {high:+.1f}%)"
+
+
 def kpi(name: str) -> str:
     """A KPI's name in words.
 
@@ -90,6 +115,7 @@ FILTERS = {
     "list_maker": list_maker,
     "list_maker_meaning": list_maker_meaning,
     "metric_meaning": metric_meaning,
+    "objective_sentences": objective_sentences,
     "kpi": kpi,
     "next_step": next_step,
     "model_step": model_step,

@@ -76,6 +76,7 @@ class RulesApi:
             most_of_category=rules.most_of_category,
             least_categories=rules.least_categories,
             no_near_duplicates=rules.no_near_duplicates,
+            objective=rules.objective,
             history=[
                 RulesChangeAnswer(_time(change), change.who, change.why, list(did))
                 for change, did in told(history, products)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -267,6 +267,7 @@ class RulesBody(msgspec.Struct, forbid_unknown_fields=True):
     most_of_category: int | None | UnsetType = UNSET
     least_categories: int | None | UnsetType = UNSET
     no_near_duplicates: bool | UnsetType = UNSET
+    objective: Literal["clicks", "orders", "margin"] | UnsetType = UNSET
     who: Annotated[str, Meta(max_length=60)] = ""
     why: Annotated[str, Meta(max_length=4000)] = ""
 
@@ -290,6 +291,7 @@ class RulesAnswer(msgspec.Struct):
     most_of_category: int | None
     least_categories: int | None
     no_near_duplicates: bool
+    objective: str
     history: list[RulesChangeAnswer]
 
 

@@ -7,20 +7,21 @@ hand, and notices by itself when something newer is in force.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from thinslice.domain import Experiment, ListRules, SessionLog, Shop
+from thinslice.domain import CLICKS, SESSION, Experiment, ListRules, SessionLog, Shop
 from thinslice.errors import InputError, NotFoundError, ThinsliceError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import CurrentBundle
 from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
+from thinslice.shelf.objectives import PAYOFFS, Objectives
 from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.photo_titles import PhotoTitles
 from thinslice.shelf.reviews import Reviews
@@ -33,6 +34,10 @@ from thinslice.store.log.event_log import EventLog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
 
+if TYPE_CHECKING:
+    from thinslice.interfaces import Recommender
+
+_OBJECTIVES = "objectives"
 _TWINS = "photo-twins"
 MOST_TWINS = 10_000
 """Pairs of all but the same photo that are looked for."""
@@ -104,7 +109,8 @@ class Shelf:
         if self._ranker is None or any(
             a is not b for a, b in zip(in_force, self._in_force, strict=True)
         ):
-            makers = {**(bundle.recommenders if bundle else {}), **self.list_recommenders()}
+            learned = self._for_objective(bundle.recommenders if bundle else {}, rules.objective)
+            makers = {**learned, **self.list_recommenders()}
             self._ranker = Ranker(
                 makers,
                 products,
@@ -114,6 +120,25 @@ class Shelf:
             )
             self._in_force = in_force
         return self._ranker
+
+    def objectives(self) -> Objectives | None:
+        """What the latest evaluation learned about chances and purchases; None before one."""
+        kept = self.results.load(_OBJECTIVES)
+        return Objectives.from_dict(kept) if kept else None
+
+    def keep_objectives(self, objectives: Objectives) -> None:
+        self.results.save(_OBJECTIVES, objectives.to_dict())
+
+    def _for_objective(
+        self, makers: Mapping[str, Recommender], objective: str
+    ) -> Mapping[str, Recommender]:
+        """The list makers with the session's ranked for the objective, where that is known."""
+        if objective == CLICKS or SESSION not in makers or (known := self.objectives()) is None:
+            return makers
+        worth = known.worths(self.catalog.all()).get(objective)
+        if worth is None:
+            return makers
+        return {**makers, SESSION: known.ranked_for(objective, makers[SESSION], worth)}
 
     def list_recommenders(self) -> dict[str, ListRecommender]:
         """The lists kept by name, of which one may be what the shop shows today."""
@@ -149,6 +174,8 @@ class Shelf:
                     f"a rule names products of the catalogue, there is no {unknown[0][:200]!r}; "
                     "look its id up on the page Try it"
                 )
+            if after.objective in PAYOFFS and after.objective != before.objective:
+                self._check_objective(after.objective)
             return after
 
         rules = self._control.change_rules(self.shop.id, checked, who=who, why=why)
@@ -157,6 +184,21 @@ class Shelf:
             with suppress(ThinsliceError):  # titles are compared whatever becomes of the photos
                 self.photo_twins()
         return rules
+
+    def _check_objective(self, objective: str) -> None:
+        """Raise InputError where nothing is known that lists could be ranked by."""
+        found = self.objectives()
+        if found is None:
+            raise InputError(
+                f"lists are ranked for {objective} once it is known what that costs; "
+                "run thinslice evaluate"
+            )
+        if objective not in found.worths(self.catalog.all()):
+            raise InputError(
+                f"nothing is known to rank for {objective}: that takes orders in the log, and for "
+                "margin the products' costs or a margin share; import them, or state one with "
+                "thinslice shop, then run thinslice evaluate"
+            )
 
     def photo_twins(self) -> list[list[str]]:
         """Pairs of product ids whose photos are all but the same, kept until a photo changes."""

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, fields
 
-from thinslice.domain import ListRules, RulesChange
+from thinslice.domain import OBJECTIVES, ListRules, RulesChange
 from thinslice.errors import InputError
 from thinslice.store.control_file import clock_us
 from thinslice.store.shops import ShopTables
@@ -93,6 +93,11 @@ def _check(rules: ListRules) -> None:
     if both := sorted({*rules.pinned} & {*rules.buried}):
         raise InputError(
             f"a product is pinned or buried, got both for {both[0][:200]!r}; take one of them back"
+        )
+    if rules.objective not in OBJECTIVES:
+        raise InputError(
+            f"lists are ranked for {', '.join(OBJECTIVES[:-1])} or {OBJECTIVES[-1]}, got "
+            f"{rules.objective[:40]!r}; name one of them"
         )
     for name, rule in (("price_from", "from 0 to 1"), ("price_to", "at least 1")):
         share = getattr(rules, name)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from thinslice.domain import ListRules
+from thinslice.domain import CLICKS, ListRules
 from thinslice.errors import AccessError, InputError
 from thinslice.ranking.rule_words import sentences, told
 from thinslice.report.numbers import capital
@@ -146,6 +146,7 @@ def _change(form: Form) -> Any:
                 "most_of_category": _whole(form, "most_of_category"),
                 "least_categories": _whole(form, "least_categories"),
                 "no_near_duplicates": form.get("no_near_duplicates") == "yes",
+                "objective": form.get("objective") or CLICKS,
             }
             return lambda rules: replace(rules, **mix)
         case act:
@@ -192,4 +193,5 @@ def _as_typed(rules: ListRules) -> dict[str, str]:
         "most_of_category": str(rules.most_of_category or ""),
         "least_categories": str(rules.least_categories or ""),
         "no_near_duplicates": "yes" if rules.no_near_duplicates else "",
+        "objective": rules.objective,
     }
