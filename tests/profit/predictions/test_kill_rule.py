@@ -48,6 +48,14 @@ def test_a_model_is_paid_for_what_it_adds_to_acting_on_everyone():
     assert "the fixed cost is at most EUR 1,100" in costs.reason
 
 
+def test_a_gain_over_the_baseline_that_may_be_a_loss_is_said_as_one():
+    y, _ = sample()
+    found = evaluate(y, y_pred=np.arange(1000) % 2, plan=Plan(Payoff(tp=10, fp=-3.6)))
+    assert found.gain.low < 0 < found.gain.high
+    assert "which acting on everyone beats, it may lose EUR " in found.reason
+    assert " or gain " in found.reason and "-" not in found.reason.partition("beats")[2]
+
+
 def test_where_the_baseline_is_the_best_without_a_model_it_alone_decides():
     y, score = sample()
     found = evaluate(y, score, Plan(Payoff(tp=10, fp=-8), baseline="nothing"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from thinslice.profit.predictions.doubts import auc
+from thinslice.profit.predictions.caveats import auc
 from thinslice.profit.predictions.evaluation import Evaluation
 
 POINTS = 100

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
-from thinslice.profit.money import say
 from thinslice.profit.payoff.payoff import Payoff
 from thinslice.profit.payoff.priced import Pricing
 from thinslice.profit.plan.constraints import Constraint, Kept
 from thinslice.profit.plan.plan import Plan
 from thinslice.profit.predictions.baselines import Rival, simplest
+from thinslice.profit.predictions.caveats import NOTHING_COSTS, assumptions, warnings
 from thinslice.profit.predictions.curve import Curve
 from thinslice.profit.predictions.decisions import case_of_decisions
-from thinslice.profit.predictions.doubts import doubts
 from thinslice.profit.predictions.earnings import (
     Comparison,
     ExpectedMaximum,
@@ -32,15 +31,6 @@ from thinslice.profit.predictions.policy import Policy
 from thinslice.profit.predictions.ranking import case_of_lists
 from thinslice.profit.predictions.sensitivity import Bar, BreakEven, break_even, outcome, tornado
 from thinslice.profit.uncertainty import Spread, Sums
-
-NOTHING_COSTS = (
-    "No amount of the payoff is below 0, so nothing can go wrong: probably a sign is missing; what "
-    "a decision costs is negative, such as fp=-10."
-)
-LIKE_THESE = (
-    "Ranges are 90% ranges for rows like these: they know the luck of the sample and the guesses "
-    "that were stated, and not that customers, prices or the model change."
-)
 
 
 def evaluate(
@@ -61,9 +51,9 @@ def evaluate(
     has the decisions. `data` has the columns of the payoff, `cluster` (a column or an array) the
     rows that rise and fall together, such as those of one customer. `treatment` (a column or an
     array of 0 and 1) says who was acted on at random, and the money is then what acting causes.
-    For a payoff of recommended lists, `y_score` has the lists and `y_true` what happened (see
-    `case_of_lists`). Lists, numpy, pandas, Polars and Arrow. Raises `InputError` or
-    `NotEnoughDataError` rather than take a default.
+    For a payoff of recommended lists, `y_score` has a list of items per row, `y_true` the items
+    that each outcome happened to, and `data` the table of the items. Lists, numpy, pandas, Polars
+    and Arrow. Raises `InputError` or `NotEnoughDataError` rather than take a default.
     """
     if isinstance(plan, Payoff):
         plan = Plan(plan)
@@ -264,27 +254,12 @@ class Evaluation:
     @cached_property
     def warnings(self) -> list[str]:
         """Why the range may be narrower than it says, in sentences; empty when it is not."""
-        return doubts(self.y, self.priced, self.policy, self._sums)
+        return warnings(self.y, self.priced, self.policy, self._sums)
 
     @cached_property
     def assumptions(self) -> list[str]:
         """What the numbers rest on, in sentences."""
-        said = [self.priced.rests_on, LIKE_THESE]
-        if self.plan.per_year == 1:
-            said.append("It takes these rows as one year's; say per_year in the plan if not.")
-        else:
-            said.append(f"It assumes {say(self.plan.per_year)} such sets of rows a year.")
-        if self.plan.discount:
-            said.append(f"A year's money is worth {self.plan.discount:.0%} less a year from now.")
-        if self.cluster is None:
-            said.append("It assumes that rows do not depend on each other; else give a cluster.")
-        if not self._cells():
-            said.append("It takes every payoff as known exactly; give a Range where it is a guess.")
-        if len(self._cells()) > 1:
-            said.append("It assumes that the guessed payoffs do not depend on each other.")
-        if self.plan.problem:
-            said.append(self.plan.problem)
-        return said
+        return assumptions(self.plan, self.priced, clustered=self.cluster is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages."""

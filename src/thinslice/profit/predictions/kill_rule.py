@@ -114,10 +114,13 @@ def _verdict(plan: Plan, over: Against, rows: int) -> tuple[Verdict, str]:
 
 def _beside(plan: Plan, baseline: Against, simple: Against) -> str:
     low, _, high = baseline.gain
-    return (
-        f"Over the plan's baseline, which {simple.simple} beats, it gains {plan.currency} "
-        f"{say(low)} to {say(high)} a year."
-    )
+    if low >= 0:
+        said = f"gains {plan.currency} {say(low)} to {say(high)} a year"
+    elif high <= 0:
+        said = f"loses {plan.currency} {say(-high)} to {say(-low)} a year"
+    else:
+        said = f"may lose {plan.currency} {say(-low)} a year or gain {say(high)}"
+    return f"Over the plan's baseline, which {simple.simple} beats, it {said}."
 
 
 def _constrained(verdict: Verdict, reason: str, kept: Sequence[Kept]) -> tuple[Verdict, str]:

@@ -1,6 +1,7 @@
-"""When is a range narrower than it says? Where simulations found it so, the result says it too.
+"""What do the numbers rest on, and when is a range narrower than it says? In sentences.
 
-The figures are those of `benchmarks/profit_coverage.py --hard`.
+Where simulations found a range too narrow, the result says so; the figures are those of
+`benchmarks/profit_coverage.py --hard`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from thinslice.profit.money import say
 from thinslice.profit.payoff.priced import Pricing
+from thinslice.profit.plan.plan import Plan
 from thinslice.profit.predictions.policy import Policy
 from thinslice.profit.uncertainty import Sums
 
@@ -19,8 +22,38 @@ FEW_CARRY = 15
 """Degrees of freedom of the variance of the money, below which few rows make most of it."""
 
 
-def doubts(y: NDArray[np.int64], priced: Pricing, policy: Policy, sums: Sums) -> list[str]:
-    """In sentences; empty when the range can be taken as it stands."""
+NOTHING_COSTS = (
+    "No amount of the payoff is below 0, so nothing can go wrong: probably a sign is missing; what "
+    "a decision costs is negative, such as fp=-10."
+)
+LIKE_THESE = (
+    "Ranges are 90% ranges for rows like these: they know the luck of the sample and the guesses "
+    "that were stated, and not that customers, prices or the model change."
+)
+
+
+def assumptions(plan: Plan, priced: Pricing, *, clustered: bool) -> list[str]:
+    """What every number of an evaluation takes for granted."""
+    said = [priced.rests_on, LIKE_THESE]
+    if plan.per_year == 1:
+        said.append("It takes these rows as one year's; say per_year in the plan if not.")
+    else:
+        said.append(f"It assumes {say(plan.per_year)} such sets of rows a year.")
+    if plan.discount:
+        said.append(f"A year's money is worth {plan.discount:.0%} less a year from now.")
+    if not clustered:
+        said.append("It assumes that rows do not depend on each other; else give a cluster.")
+    if not priced.uncertain:
+        said.append("It takes every payoff as known exactly; give a Range where it is a guess.")
+    if len(priced.uncertain) > 1:
+        said.append("It assumes that the guessed payoffs do not depend on each other.")
+    if plan.problem:
+        said.append(plan.problem)
+    return said
+
+
+def warnings(y: NDArray[np.int64], priced: Pricing, policy: Policy, sums: Sums) -> list[str]:
+    """Where the range cannot be taken as it stands; empty where it can."""
     said = []
     score, threshold = policy.score, policy.threshold
     if score is not None and threshold is not None and not policy.tuned and score.max() < threshold:

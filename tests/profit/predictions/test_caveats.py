@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from thinslice.profit import Payoff, Plan, evaluate
-from thinslice.profit.predictions.doubts import auc
+from thinslice.profit.predictions.caveats import auc
 
 PAYOFF = Payoff(tp=4, fp=-1)
 
