@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -211,3 +212,54 @@ def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:
     index = VectorIndex.create(tmp_path, encoder="e1", bits=BITS)
     assert index.search({"style": np.ones(96, np.float32)}, 5) == []
     assert len(VectorIndex.open(tmp_path)) == 0
+
+
+def share_found(
+    index: VectorIndex, vectors: dict[str, np.ndarray], allowed: np.ndarray | None
+) -> float:
+    """The share of the exact ten nearest that are found, over forty distorted products."""
+    rng, found = np.random.default_rng(3), 0
+    weights = {"style": 1.0, "colour": 0.4}
+    for row in range(40):
+        query = {
+            part: unit(rows[row] + 0.05 * rng.standard_normal(rows.shape[1]))
+            for part, rows in vectors.items()
+        }
+        truth = index.exact(query, 10, weights=weights, allowed=allowed)
+        near = index.search(query, 10, weights=weights, allowed=allowed)
+        found += len({one.product for one in truth} & {one.product for one in near})
+    return found / 400
+
+
+def test_faiss_finds_what_the_exact_search_finds_under_filters_and_weights(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    index, vectors = made(tmp_path / "i", 20_000)
+    index.accelerate()
+    assert index.segments[0].codes is not None
+    tenth = np.random.default_rng(5).random(20_000) < 0.1
+    assert share_found(index, vectors, None) >= 0.98
+    assert share_found(index, vectors, tenth) >= 0.98
+    index.remove(["p3"])
+    new = {part: unit(np.ones((1, rows.shape[1]))) for part, rows in vectors.items()}
+    index.add(["new"], new)
+    again = VectorIndex.open(tmp_path / "i")
+    assert again.search(query_of(new, 0), 1)[0].product == "new"
+    assert "p3" not in {near.product for near in again.search(query_of(vectors, 3), 20)}
+    again.merge()
+    assert len(again.segments) == 1
+    assert again.segments[0].codes is not None
+    assert again.search(query_of(new, 0), 1)[0].product == "new"
+
+
+def test_codes_are_read_only_where_faiss_is_and_asking_for_them_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    index, vectors = made(tmp_path / "i")
+    index.accelerate()
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    without = VectorIndex.open(tmp_path / "i")
+    assert without.segments[0].codes is None
+    assert without.search(query_of(vectors, 5), 1)[0].product == "p5"
+    with pytest.raises(InputError, match=r"thinslice\[faiss\]"):
+        without.accelerate()

@@ -68,7 +68,14 @@ def nearest(
         if allowed is not None:
             mask = mask & allowed[first : first + len(segment.ids)]
         first += len(segment.ids)
-        rows = sketches.nearest(segment, mask) if sketches else np.flatnonzero(mask)
+        rows = None
+        if sketches is None:
+            rows = np.flatnonzero(mask)
+        elif segment.codes is not None:
+            rows = segment.codes.nearest(query, weights, mask, sketches.rescored)
+        if rows is None:
+            assert sketches is not None
+            rows = sketches.nearest(segment, mask)
         cosines = {
             part: segment.vectors[part][rows].astype(np.float32)
             @ np.asarray(query[part], np.float32)

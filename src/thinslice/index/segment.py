@@ -7,7 +7,8 @@ FOLDER/
 └── segment-<k>/
     ├── ids.json             product ids by row
     ├── <part>.npy           (rows, dim) float16, unit vectors
-    └── bits.npy             (words of all parts, rows) uint64
+    ├── bits.npy             (words of all parts, rows) uint64
+    └── codes.faiss          codes of a very large segment, where faiss was asked to make them
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinslice.errors import StorageError
+from thinslice.index.accelerated import FILE, Codes, faiss_or_none, write_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +45,7 @@ class Segment:
     alive: NDArray[np.bool_]
 
     rows: Mapping[str, int]
+    codes: Codes | None = None
 
     def without(self, removed: Sequence[int]) -> Segment:
         """The same segment, in which exactly these rows are not found."""
@@ -56,14 +59,18 @@ def write_segment(
     ids: Sequence[str],
     vectors: Mapping[str, NDArray[np.floating[Any]]],
     planes: Mapping[str, Hyperplanes],
+    *,
+    codes: bool = False,
 ) -> None:
-    """Write a segment's files; the caller syncs and publishes the folder."""
+    """Write a segment's files; the caller syncs and publishes the folder. `codes` needs faiss."""
     folder.mkdir()
     (folder / "ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")
     for part, rows in vectors.items():
         np.save(folder / f"{part}.npy", rows.astype(np.float16), allow_pickle=False)
     bits = np.concatenate([planes[part].sketch(rows) for part, rows in vectors.items()])
     np.save(folder / "bits.npy", bits, allow_pickle=False)
+    if codes:
+        write_codes(folder, vectors)
 
 
 def read_segment(folder: Path, parts: Sequence[str]) -> Segment:
@@ -79,7 +86,10 @@ def read_segment(folder: Path, parts: Sequence[str]) -> Segment:
             f"the photo index {folder} is damaged ({error}); build it again: thinslice build"
         ) from error
     rows = {product: row for row, product in enumerate(ids)}
-    return Segment(folder.name, ids, vectors, bits, np.ones(len(ids), bool), rows)
+    codes = None
+    if (folder / FILE).exists() and faiss_or_none() is not None:
+        codes = Codes(folder / FILE, {part: one.shape[1] for part, one in vectors.items()})
+    return Segment(folder.name, ids, vectors, bits, np.ones(len(ids), bool), rows, codes)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from thinslice.durable import locked, make_folder, publish_folder
 from thinslice.errors import InputError, StorageError
+from thinslice.index.accelerated import faiss_or_none, require_faiss
 from thinslice.index.manifest import (
     new_manifest,
     read_manifest,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.floating[Any]]
 
-RESCORED = 256
+RESCORED = 512
 """At least this many of the nearest sketches are scored exactly."""
 
 MOST_SEGMENTS = 8
@@ -154,6 +155,14 @@ class VectorIndex:
             self.refresh(force=True)
             self._publish(self._merged())
 
+    def accelerate(self) -> None:
+        """Fold all segments into one that faiss searches by its codes, for very many products. What
+        is added later is scanned beside it. Raises InputError where faiss is not installed."""
+        require_faiss()
+        with locked(self.folder / ".lock"):
+            self.refresh(force=True)
+            self._publish(self._merged(codes=True))
+
     def refresh(self, *, force: bool = False, every_seconds: float = 0.2) -> None:
         """Take notice of what another process has written."""
         now = time.monotonic()
@@ -183,7 +192,7 @@ class VectorIndex:
         """The n products nearest to the query's unit vectors (dim,), best first.
 
         `weights` per part, 1 where not named, 0 leaves a part out; `allowed` (rows,) in the order
-        of `ids` is the filter. The nearest `rescored` sketches are scored exactly: at least 256,
+        of `ids` is the filter. The nearest `rescored` sketches are scored exactly: at least 512,
         8 n and a thousandth of the rows where it is not said.
         """
         wanted = weights_of(list(self.bits), query, weights)
@@ -245,7 +254,12 @@ class VectorIndex:
         return manifest
 
     def _with_segment(
-        self, manifest: dict[str, Any], ids: Sequence[str], vectors: Mapping[str, Vectors]
+        self,
+        manifest: dict[str, Any],
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        *,
+        codes: bool = False,
     ) -> dict[str, Any]:
         """The manifest with one more segment, whose files are on disk by then."""
         rows = {part: np.asarray(vectors[part]) for part in self.bits}
@@ -255,14 +269,17 @@ class VectorIndex:
             manifest["planes"] = write_planes(self.folder, planes)
         name = f"segment-{time.time_ns()}"
         temporary = self.folder / f".{name}"
-        write_segment(temporary, ids, rows, planes)
+        write_segment(temporary, ids, rows, planes, codes=codes)
         publish_folder(temporary, self.folder / name)
         files = digests(self.folder / name)
         manifest["segments"].append({"name": name, "files": files, "removed": []})
         return manifest
 
-    def _merged(self) -> dict[str, Any]:
-        """The manifest with all that can be found in one segment."""
+    def _merged(self, *, codes: bool | None = None) -> dict[str, Any]:
+        """The manifest with all that can be found in one segment, with codes where there were."""
+        if codes is None:
+            had = any(segment.codes is not None for segment in self.segments)
+            codes = had and faiss_or_none() is not None
         manifest = {**self._manifest, "segments": [], "planes": None}
         alive = [(segment, np.flatnonzero(segment.alive)) for segment in self.segments]
         ids = [segment.ids[row] for segment, rows in alive for row in rows]
@@ -272,7 +289,7 @@ class VectorIndex:
             part: np.concatenate([segment.vectors[part][rows] for segment, rows in alive])
             for part in self.bits
         }
-        return self._with_segment(manifest, ids, vectors)
+        return self._with_segment(manifest, ids, vectors, codes=codes)
 
     def _publish(self, manifest: dict[str, Any]) -> None:
         manifest["revision"] = time.time_ns()
