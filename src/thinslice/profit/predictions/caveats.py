@@ -70,8 +70,8 @@ def warnings(y: NDArray[np.int64], priced: Pricing, policy: Policy, sums: Sums) 
     if sums.freedom is not None and sums.freedom < FEW_CARRY:
         said.append(
             "A few rows or customers carry most of the money and the luck. In simulations of such "
-            "data a 90% range held the truth in 87 of 100 cases: read its ends as too narrow, "
-            "and look at the dearest ones one by one."
+            "data a 90% range held the truth in 87 of 100 cases and lay below it in 11: the high "
+            "end is too low. Look at the dearest ones one by one."
         )
     return said
 
