@@ -20,7 +20,17 @@ pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MINUTE_US = 60_000_000
 START_US = 1_770_000_000_000_000
-PAGES = ("", "shop", "shop?trail=p1", "shop?q=o", "replay?session=2", "audit", "plan", "evaluate")
+PAGES = (
+    "",
+    "rules?q=o",
+    "shop",
+    "shop?trail=p1",
+    "shop?q=o",
+    "replay?session=2",
+    "audit",
+    "plan",
+    "evaluate",
+)
 PAGES += ("photo", "photo/review", "readout", "experiments", "report", "money", "feedback")
 HOSTILE = (
     "<script>document.title='broken in'</script>",

@@ -236,7 +236,8 @@ def test_an_endless_visit_is_cut_to_its_latest_products(site: Site) -> None:
 
 @pytest.mark.parametrize("shop", ["small", "odd", "one", "empty"])
 @pytest.mark.parametrize(
-    "page", ["", "shop", "replay", "audit", "plan", "evaluate", "readout", "report", "feedback"]
+    "page",
+    ["", "rules", "shop", "replay", "audit", "plan", "evaluate", "readout", "report", "feedback"],
 )
 def test_every_page_answers_in_every_shop(site: Site, shop: str, page: str) -> None:
     answer = ask(site, f"/{shop}/{page}")

@@ -36,6 +36,7 @@ from thinslice.store.results import Results
 
 if TYPE_CHECKING:
     from thinslice.interfaces import Recommender
+    from thinslice.ranking.objective import Worth
 
 _OBJECTIVES = "objectives"
 _TWINS = "photo-twins"
@@ -55,6 +56,7 @@ class Shelf:
         self._log = log
         self._experiments: tuple[float, list[Experiment], float] = (-1e9, [], 0.0)
         self._rules: tuple[float, ListRules] = (-1e9, ListRules())
+        self._worth: tuple[float, str, tuple[Objectives, Worth] | None] = (-1e9, CLICKS, None)
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
         self._in_force: tuple[object, ...] = (None,) * 4
@@ -127,17 +129,28 @@ class Shelf:
         return Objectives.from_dict(kept) if kept else None
 
     def keep_objectives(self, objectives: Objectives) -> None:
+        """What lists are ranked by from now on; in force within a minute."""
         self.results.save(_OBJECTIVES, objectives.to_dict())
+        self._worth = (-1e9, CLICKS, None)
 
     def _for_objective(
         self, makers: Mapping[str, Recommender], objective: str
     ) -> Mapping[str, Recommender]:
-        """The list makers with the session's ranked for the objective, where that is known."""
-        if objective == CLICKS or SESSION not in makers or (known := self.objectives()) is None:
+        """The list makers with the session's ranked for the objective, where that is known.
+
+        What products are worth is as of at most a minute ago: it takes a look at each of them.
+        """
+        if objective == CLICKS or SESSION not in makers:
             return makers
-        worth = known.worths(self.catalog.all()).get(objective)
-        if worth is None:
+        looked_at, ranked_for, found = self._worth
+        if ranked_for != objective or time.monotonic() - looked_at > 60:
+            known = self.objectives()
+            worth = known.worths(self.catalog.all()).get(objective) if known else None
+            found = (known, worth) if known and worth else None
+            self._worth = (time.monotonic(), objective, found)
+        if found is None:
             return makers
+        known, worth = found
         return {**makers, SESSION: known.ranked_for(objective, makers[SESSION], worth)}
 
     def list_recommenders(self) -> dict[str, ListRecommender]:
