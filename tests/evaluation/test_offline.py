@@ -171,6 +171,14 @@ def test_novelty_gini_and_diversity_by_hand():
     assert value["diversity"] == pytest.approx(1)  # one list of two, of two categories
 
 
+def test_diversity_is_told_of_every_list_maker_or_of_none():
+    makers = {"two": Always("b", "c"), "one": Always("b")}
+    rows = evaluate(makers, SPLIT, categories={"b": "one", "c": "two"}).to_dict()["rows"]
+    assert {"diversity"} & {m for row in rows for m in row["metrics"]} == set()
+    both = evaluate({"two": Always("b", "c")}, SPLIT, categories={"b": "one", "c": "two"})
+    assert "diversity" in both.to_dict()["rows"][0]["metrics"]
+
+
 def test_slices_add_up_to_the_whole_and_each_has_its_range():
     found = evaluate({"mine": Always("c", "b"), "other": Always("d")}, SPLIT, n=2).to_dict()
     slices = {(s["by"][:10], s["name"]): s for s in found["slices"]}

@@ -202,10 +202,14 @@ class Evaluation:
     def _row(self, name: str) -> dict[str, Any]:
         metrics = {self.label(m): asdict(self.value(name, m)) for m in PAIRED}
         tally = self._tally(name)
-        for metric in (*BEYOND, *(("diversity",) if tally.lists.sum() else ())):
+        for metric in (*BEYOND, *self._mixed()):
             metrics[metric] = asdict(self.value(name, metric))
         answered = float(tally.answered.sum() / tally.predictions.sum())
         return {"name": name, "metrics": metrics, "answered": answered}
+
+    def _mixed(self) -> tuple[str, ...]:
+        """Diversity, where every list maker has lists that it can be told of."""
+        return ("diversity",) if all(t.lists.sum() for t in self.tallies.values()) else ()
 
     def _tally(self, name: str) -> Tally:
         if name not in self.tallies:
