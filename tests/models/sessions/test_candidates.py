@@ -66,6 +66,14 @@ def test_the_latest_product_knows_when_it_was_there_before():
     assert list(returned.values()) == [0, 3]
 
 
+def test_what_the_session_saw_is_a_candidate_though_no_source_speaks_for_it():
+    sessions = [["a", f"p{i:03}"] for i in range(300)] + [["lonely"]]
+    found = RankedCandidates(candidates(log_of(sessions), KnnSettings(sample=300)))
+    listed = [s.product for s in found.recommend(["lonely", "a"], 100)]
+    assert listed[-1] == "lonely"
+    assert listed[:99] == [s.product for s in found.recommend(["a"], 99)]
+
+
 def test_back_is_follow_seen_from_the_other_end():
     found = candidates(log_of([["a", "b", "a", "c"], ["b", "c"]]))
     seen = {

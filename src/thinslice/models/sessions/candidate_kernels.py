@@ -21,6 +21,11 @@ from thinslice.models.sessions.trees import add_trees
 WEIGHED_LAGS = 2
 """For the latest so many products of the session, each table's own weight is a feature."""
 
+OWN = 20
+"""So many of the session's own products are candidates whatever the sources say: in a sparse log a
+return to one of them is often what comes next, and no source may have seen it.
+"""
+
 FAINT = 1e-3
 """The weight of a lag from which on the session's earlier products are not looked at."""
 
@@ -70,6 +75,11 @@ def gather(
     n_found = add_pair(
         pair, pairs, tables[-1], last, scores[len(tables) + 1], is_candidate, found, n_found
     )
+    for lag in range(min(n_query, OWN)):
+        if query[lag] != last and not is_candidate[query[lag]]:
+            is_candidate[query[lag]] = True
+            found[n_found] = query[lag]
+            n_found += 1
     largest = np.zeros(len(scores))
     for source in range(len(scores)):
         for a in range(n_found):
@@ -80,7 +90,7 @@ def gather(
             if largest[source] > 0.0:
                 total += scores[source, found[a]] / largest[source]
         shares[found[a]] = total
-    n = select_best(shares, found, n_found, limit, best)
+    n = _best_and_own(shares, found, n_found, limit, query, min(n_query, OWN), last, best)
     returned = 0
     for b in range(n_touched_codes - 1, 0, -1):
         if touched_codes[b] == touched_codes[0]:
@@ -125,6 +135,24 @@ def _add_table(
             if lag < WEIGHED_LAGS:
                 weights[t, lag, i] = strengths[p]
     return n_found
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_and_own(
+    shares: Any, found: Any, n_found: int, limit: int, query: Any, n_own: int, last: int, best: Any
+) -> int:
+    """The session's own products and the best others, in the order of their shares."""
+    if n_found <= limit:
+        return select_best(shares, found, n_found, limit, best)
+    kept = np.empty(n_own)
+    for lag in range(n_own):
+        kept[lag] = shares[query[lag]]
+        if query[lag] != last:
+            shares[query[lag]] = np.inf
+    n = select_best(shares, found, n_found, limit, best)
+    for lag in range(n_own):
+        shares[query[lag]] = kept[lag]
+    return select_best(shares, best[:n].copy(), n, n, best)
 
 
 @numba.njit(cache=True, nogil=True)
