@@ -107,6 +107,15 @@ class Settings(BaseSettings):
         default=False,
         description="Whether the product at hand may be recommended, if that foretells more.",
     )
+    buy_again: bool = Field(
+        default=False,
+        description="Whether what was bought in a visit may be shown again in it.",
+    )
+    fold_minutes: float = Field(
+        default=15,
+        ge=0,
+        description="Pause after which new sessions are folded into the model; 0 never does.",
+    )
     popularity_half_life_days: float = Field(
         default=7, gt=0, description="Days after which an event counts half for popularity."
     )

@@ -228,11 +228,15 @@ class SessionLog:
 
 
 class Scored(NamedTuple):
-    """A candidate of a model: `because` is the session's product that spoke for it most."""
+    """A candidate of a model: `because` is the session's product that spoke for it most.
+
+    `like` is the known product that a new one looks like, where that is why it is a candidate.
+    """
 
     product: str
     score: float
     because: str | None
+    like: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +322,8 @@ class Query:
     `policy` picks the list maker ("session", "item_to_item", "popular" or "list:NAME"); None
     leaves it to the running experiment, or to "session" where there is none. `preview` is an
     experiment and the variant to see, whoever the visitor is. With `trace` the list says which rule
-    did what to it; without `ruled` it is made as if the shop had no rules of its own.
+    did what to it; without `ruled` it is made as if the shop had no rules of its own. What was
+    `bought` in this visit is not shown again.
     """
 
     items: tuple[str, ...] = ()
@@ -331,6 +336,7 @@ class Query:
     preview: tuple[str, str] | None = None
     trace: bool = False
     ruled: bool = True
+    bought: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ nothing itself.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +36,7 @@ from thinslice.domain import (
     Variant,
     policy_name,
 )
+from thinslice.durable import locked, try_lock
 from thinslice.errors import NotEnoughDataError
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import Evaluation, evaluate
@@ -42,6 +44,7 @@ from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.models.sessions.bundle import Bundle, learn, untuned
 from thinslice.models.sessions.choice import Choice
+from thinslice.models.sessions.live import LiveSessions
 from thinslice.models.sessions.tuning import choose
 from thinslice.outcomes.assignment import Placed, place
 from thinslice.outcomes.counting.attribution import HISTORY_US, REFUND_US
@@ -56,6 +59,7 @@ from thinslice.profit.predictions.table import JudgedTable, judge_table
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
+from thinslice.shelf.following import Follower
 from thinslice.shelf.objectives import Objectives
 from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.shelf import Shelf
@@ -68,6 +72,7 @@ from thinslice.store.exports.staging import ImportReport, read_lists, read_produ
 from thinslice.store.exports.whole_tables import WholeTable, read_whole
 from thinslice.store.incumbent import lists_shown
 from thinslice.store.log.event_log import EventLog
+from thinslice.store.log.tail import LogPosition
 from thinslice.store.photos import read_photos
 
 Progress = Callable[[int, int | None], None]
@@ -88,8 +93,16 @@ class Engine:
         """What one shop has to show: its catalogue, photos, model and experiments."""
         if shop_id not in self._shelves:
             shop = self.control.shop(shop_id)
-            self._shelves[shop_id] = Shelf(shop, self.directory, self.control, self.log)
+            live = LiveSessions(
+                gap_us=round(self.settings.session_gap_minutes * 60_000_000),
+                session_products=self.settings.session_max_products,
+            )
+            self._shelves[shop_id] = Shelf(shop, self.directory, self.control, self.log, live)
         return self._shelves[shop_id]
+
+    def follow(self) -> Follower:
+        """What takes up, from now on, what any process acknowledges; start it, and close it."""
+        return Follower(self.log.tail(), self.shelf, lambda: list(self._shelves.values()))
 
     # 1. Do we have the data?
 
@@ -212,16 +225,8 @@ class Engine:
         none, what is served now is learned anew.
         """
         self.control.shop(shop_id)
-        log = self.log.sessions(shop_id)
-        if log.n_sessions == 0:
-            raise NotEnoughDataError(
-                f"a model needs at least one session with a product, and shop {shop_id!r} has "
-                "none; import events first: thinslice import EVENTS.csv"
-            )
-        served = self.shelf(shop_id).model.get()
-        choice = self._choice(log, minutes, served.choice if served else None, progress)
-        bundle = learn(log, self.settings, choice)
-        bundle.publish(self.directory.models(shop_id))
+        with locked(self._building(shop_id)):
+            bundle = self._learn(shop_id, minutes, progress)
         if (titles := self.titles(shop_id)).can_learn():
             titles.learn()
         if (photos := self.photo_search(shop_id)).can_build():
@@ -229,6 +234,51 @@ class Engine:
             if self.control.list_rules(shop_id).no_near_duplicates:
                 self.shelf(shop_id).photo_twins()
         self.shelf(shop_id).photo_titles.learn()
+        return bundle
+
+    def fold_in(self, shop_id: str) -> Bundle | None:
+        """Learn what is served anew, from all sessions; None where there are none to add.
+
+        It takes the place of the version that was folded last, so that the one to go back to is
+        still the one that was built. Does nothing while somebody builds.
+        """
+        served = self.shelf(shop_id).model.refresh()
+        read = served.meta.get("log") if served else None
+        if not read or not self.log.has_more(shop_id, LogPosition.from_dict(read)):
+            return None
+        lock = try_lock(self._building(shop_id))
+        if lock is None:
+            return None
+        try:
+            return self._learn(shop_id, minutes=0, folded=True)
+        finally:
+            os.close(lock)
+
+    def _building(self, shop_id: str) -> Path:
+        return self.directory.models(shop_id) / ".building"
+
+    def _learn(
+        self,
+        shop_id: str,
+        minutes: float,
+        progress: Progress | None = None,
+        *,
+        folded: bool = False,
+    ) -> Bundle:
+        """Learn from the log as it is now, publish, and note how far it was read."""
+        position = self.log.position()
+        log = self.log.sessions(shop_id)
+        if log.n_sessions == 0:
+            raise NotEnoughDataError(
+                f"a model needs at least one session with a product, and shop {shop_id!r} has "
+                "none; import events first: thinslice import EVENTS.csv"
+            )
+        served = self.shelf(shop_id).model.refresh()
+        choice = self._choice(log, minutes, served.choice if served else None, progress)
+        bundle = learn(log, self.settings, choice)
+        bundle.meta |= {"log": position.to_dict(), "folded": folded}
+        before = served.version if folded and served and served.meta.get("folded") else None
+        bundle.publish(self.directory.models(shop_id), replaces=before)
         return bundle
 
     def titles(self, shop_id: str) -> Titles:

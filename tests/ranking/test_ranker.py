@@ -240,3 +240,11 @@ def test_a_session_list_that_is_popularity_says_so():
     made = Ranker({"session": same, "popular": same}, PRODUCTS)
     found, _ = made.rank(Query(("lamp",), n=1), "session")
     assert [(r.product, r.reason) for r in found] == [("tv", "Popular now")]
+
+
+def test_what_was_bought_in_this_visit_is_not_shown_again_and_the_trace_says_so():
+    query, trace = Query(("lamp",), n=8, bought=frozenset({"bulb"})), []
+    found, _ = ranker({"lamp": ("bulb", "sofa")}).rank(query, "session", trace=trace)
+    assert "bulb" not in ids(found)
+    assert ids(found)[0] == "sofa"
+    assert ("bulb", "left out: it was bought in this visit") in [(t.product, t.did) for t in trace]

@@ -168,6 +168,20 @@ def test_a_session_is_looked_up_when_no_products_are_sent(lamps: Any, eventually
     eventually(remembered)
 
 
+def test_what_was_bought_in_the_session_is_not_shown_again(lamps: Any, eventually: Any) -> None:
+    session = uuid.uuid4().hex
+    order = {"order_id": session, "products": [{"product_id": "p3"}], "session_id": session}
+    send(lamps, track("Order Completed", **order), track(product_id="p2", session_id=session))
+
+    def shown(**wanted: Any) -> list[str]:
+        answer = lamps.call("POST", "/v1/recommendations", wanted, key=lamps.write).json()
+        return [p["product_id"] for p in answer["products"]]
+
+    eventually(lambda: "p3" not in shown(session_id=session, n=100))
+    assert "p3" in shown(items=["p2"], n=100)
+    assert "p3" not in shown(items=["p2"], bought=["p3"], n=100)
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [

@@ -72,11 +72,12 @@ def write_version(
     *,
     now_us: int,
     keep: int = 3,
+    replaces: str | None = None,
 ) -> str:
     """Write the arrays and what is known about them as the newest version, and serve it.
 
-    Of the older versions the newest `keep - 1` stay. Raises StorageError when the disk refuses;
-    what was served before is served on.
+    The version it `replaces` is removed; of the others the newest `keep - 1` stay. Raises
+    StorageError when the disk refuses; what was served before is served on.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,8 @@ def write_version(
             f"the model could not be written to {folder}: {error}; free some space or check the "
             "permissions, then build again"
         ) from error
+    if replaces in versions(folder)[:-1]:
+        shutil.rmtree(folder / replaces, ignore_errors=True)
     remove_old(folder, keep)
     return version
 

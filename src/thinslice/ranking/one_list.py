@@ -28,6 +28,7 @@ Twins = Mapping[str, Set[str]]
 
 _MASKED = {
     "at_hand": "left out: it is the product at hand",
+    "bought": "left out: it was bought in this visit",
     "not_in_catalogue": "left out: it is not in the catalogue",
     "hidden": "left out: it is hidden",
     "excluded": "left out: the request excludes it",
@@ -83,6 +84,7 @@ class Masks:
     def __init__(self, query: Query, facts: Facts, rules: ListRules) -> None:
         self._facts = facts
         self._filters = query.filters
+        self._bought = query.bought
         self.at_hand = query.items[-1] if query.items else None
         self._band = _price_band(facts[self.at_hand or ""].product, rules)
 
@@ -90,6 +92,8 @@ class Masks:
         """The rule that keeps a product out; `repeats` lets the product at hand compete."""
         if product_id == self.at_hand and not repeats:
             return "at_hand"
+        if product_id in self._bought:
+            return "bought"
         product = self._facts[product_id].product
         if product is None:
             if self._facts.products:

@@ -95,7 +95,7 @@ class Ranker:
             made.offer_all(candidates, source, repeats=self._repeats(source))
         made.offer_what_waits()
         recommendations = tuple(
-            Recommendation(p, c.score, self._reason(source, p, c.because, query), c.because, source)
+            Recommendation(p, c.score, self._reason(source, c, query), c.because, source)
             for p, (c, source) in made.places.items()
         )
         return recommendations, self._note(query, policy, recommendations, made.refused > 0)
@@ -191,9 +191,12 @@ class Ranker:
             self._n_categories = len(found - {()})
         return self._n_categories
 
-    def _reason(self, source: str, product: str, because: str | None, query: Query) -> str:
+    def _reason(self, source: str, candidate: Scored, query: Query) -> str:
+        product, _, because, like = candidate
         if source == PINNED:
             return "Chosen by the shop"
+        if like:
+            return f"New, looks like {self._title(like)}"
         if product in query.items and source in (SESSION, ITEM_TO_ITEM):
             return "You viewed this earlier"
         if source.startswith(LIST_PREFIX) and because:

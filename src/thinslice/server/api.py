@@ -16,7 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from thinslice.domain import BROWSING, Event, Exposure, Filters, Product, Query, minor_digits
+from thinslice.domain import (
+    BROWSING,
+    Event,
+    EventType,
+    Exposure,
+    Filters,
+    Product,
+    Query,
+    minor_digits,
+)
 from thinslice.engine import clock_us
 from thinslice.errors import InputError, NotFoundError
 from thinslice.server.acknowledge import Acknowledger
@@ -175,11 +184,13 @@ class Api:
     async def _query(self, caller: Caller, wanted: RecommendationsBody) -> Query:
         """What was asked, with the running session of the log where no products were sent."""
         visitor = wanted.visitor_id or wanted.anonymousId
-        items = tuple(wanted.items or ())
+        items, bought = tuple(wanted.items or ()), frozenset(wanted.bought)
         if wanted.items is None and (visitor or wanted.session_id):
-            items = await run_in_threadpool(
-                self._running_items, caller.shop.id, visitor, wanted.session_id
+            touched = await run_in_threadpool(
+                self._running_touches, caller.shop.id, visitor, wanted.session_id
             )
+            items = tuple(product for product, _ in touched)
+            bought |= {p for p, kind in touched if kind == EventType.ORDER_COMPLETED}
         return Query(
             items=items,
             n=wanted.n,
@@ -190,17 +201,18 @@ class Api:
             policy=wanted.policy,
             preview=self._preview(caller, wanted.preview) if wanted.preview else None,
             trace=wanted.trace,
+            bought=frozenset() if self._engine.settings.buy_again else bought,
         )
 
     def _preview(self, caller: Caller, text: str) -> tuple[str, str]:
         secret = self._engine.control.signing_secret()
         return read_preview(text, secret, caller.shop.id, trusted=caller.trusted)
 
-    def _running_items(self, shop: str, visitor: str, session: str) -> tuple[str, ...]:
+    def _running_touches(self, shop: str, visitor: str, session: str) -> list[tuple[str, str]]:
         events: list[Event] = self._engine.log.running_session(
             shop, visitor=visitor, session=session
         )
-        return tuple(e.product for e in events if e.product and e.type in BROWSING)
+        return [(e.product, e.type) for e in events if e.product and e.type in BROWSING]
 
 
 def _recommendations(shelf: Shelf, exposure: Exposure) -> RecommendationsAnswer:

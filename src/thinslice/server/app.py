@@ -107,10 +107,13 @@ class Worker:
         writer = self.engine.log.writer(on_error=_say)
         self._log = Log(writer, Acknowledger(writer, asyncio.get_running_loop()))
         self.visits.start()
+        follower = self.engine.follow()
+        follower.start()
         try:
             yield
         finally:
             await self.site.decoders.close()
+            await run_in_threadpool(follower.close)
             await run_in_threadpool(writer.close)
             await run_in_threadpool(self.visits.close)
 

@@ -1,4 +1,6 @@
-"""The process beside the workers: it seals, watches experiments, and learns from corrections."""
+"""The process beside the workers: it seals, watches experiments, learns from corrections and folds
+new sessions into the models.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ import time
 from thinslice.config import Settings
 from thinslice.durable import try_lock
 from thinslice.errors import StorageError, ThinsliceError
+from thinslice.server.folding import Folding
 from thinslice.server.refits import Refits
 from thinslice.server.watch import Watch
 from thinslice.store.directory import DataDirectory
@@ -34,12 +37,15 @@ def main() -> None:
     settings, parent = Settings(), int(sys.argv[1])
     directory = DataDirectory(settings.data)
     log = EventLog(directory, settings)
-    lock, watch, refits, told = None, None, None, set[str]()
+    lock, told = None, set[str]()
+    helpers: list[threading.Thread] = []
     while not stop.is_set() and os.getppid() == parent:
         lock = lock or _turn(directory)
         if lock is not None:
-            watch = watch or _started(Watch(settings))
-            refits = refits or _started(Refits(settings))
+            if not helpers:
+                helpers = [Watch(settings), Refits(settings), Folding(settings)]
+                for helper in helpers:
+                    helper.start()
             seal_once(log, told)
         _wait(stop, settings.seal_seconds, parent)
 
@@ -100,11 +106,6 @@ def _turn(directory: DataDirectory) -> int | None:
     except StorageError as error:
         _log.error("sealing: %s", error)
         return None
-
-
-def _started(thread: threading.Thread) -> threading.Thread:
-    thread.start()
-    return thread
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -7,20 +7,30 @@ hand, and notices by itself when something newer is in force.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thinslice.domain import CLICKS, SESSION, Experiment, ListRules, SessionLog, Shop
+from thinslice.domain import (
+    CLICKS,
+    POPULAR,
+    SESSION,
+    Experiment,
+    ListRules,
+    SessionLog,
+    Shop,
+)
 from thinslice.errors import InputError, NotFoundError, ThinsliceError
 from thinslice.evaluation.splits import split_by_time
-from thinslice.models.sessions.bundle import CurrentBundle
+from thinslice.models.sessions.bundle import Bundle, CurrentBundle
+from thinslice.models.sessions.live import LiveSessions
 from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
+from thinslice.shelf.newcomers import NewcomerSearch, WithNewcomers
 from thinslice.shelf.objectives import PAYOFFS, Objectives
 from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.photo_titles import PhotoTitles
@@ -31,6 +41,7 @@ from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory
 from thinslice.store.exports.staging import ImportReport
 from thinslice.store.log.event_log import EventLog
+from thinslice.store.log.tail import LogPosition, Touch
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
 
@@ -48,9 +59,15 @@ class Shelf:
     """What one shop has to show. Cheap to keep; notices new versions by itself."""
 
     def __init__(
-        self, shop: Shop, directory: DataDirectory, control: ControlPlane, log: EventLog
+        self,
+        shop: Shop,
+        directory: DataDirectory,
+        control: ControlPlane,
+        log: EventLog,
+        live: LiveSessions,
     ) -> None:
         self.shop = shop
+        self.live = live
         self._directory = directory
         self._control = control
         self._log = log
@@ -60,6 +77,7 @@ class Shelf:
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
         self._in_force: tuple[object, ...] = (None,) * 4
+        self._forgotten: str | None = None
 
     @cached_property
     def catalog(self) -> ShopCatalog:
@@ -103,6 +121,11 @@ class Shelf:
         """The titles and photos that wait for a person, and what people said of them."""
         return Reviews(self.titles, self.photo_search, self.photo_titles)
 
+    @cached_property
+    def newcomers(self) -> NewcomerSearch:
+        """What products look like that no session of the model has."""
+        return NewcomerSearch(lambda product, n: self.photo_search.nearest(product, n))
+
     def ranker(self) -> Ranker:
         """The list makers, catalogue and rules in force, made anew when one of them changes."""
         bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
@@ -111,7 +134,7 @@ class Shelf:
         if self._ranker is None or any(
             a is not b for a, b in zip(in_force, self._in_force, strict=True)
         ):
-            learned = self._for_objective(bundle.recommenders if bundle else {}, rules.objective)
+            learned = self._for_objective(self._learned(bundle), rules.objective)
             makers = {**learned, **self.list_recommenders()}
             self._ranker = Ranker(
                 makers,
@@ -152,6 +175,42 @@ class Shelf:
             return makers
         known, worth = found
         return {**makers, SESSION: known.ranked_for(objective, makers[SESSION], worth)}
+
+    def _learned(self, bundle: Bundle | None) -> dict[str, Recommender]:
+        """The model's list makers, with what visitors do just now and what is new mixed in."""
+        makers = bundle.with_live(self.live) if bundle else {}
+        return {
+            name: maker
+            if maker is makers[POPULAR]
+            else WithNewcomers(name, maker, lambda: self.newcomers.found)
+            for name, maker in makers.items()
+        }
+
+    def find_newcomers(self) -> None:
+        """Look at some products that the model does not know, while nobody waits."""
+        bundle = self.model.get()
+        if bundle:
+            self.newcomers.look(self.catalog.all(), bundle.knows, bundle.version)
+
+    def take_up(self, touches: Sequence[Touch]) -> None:
+        """What visitors did just now speaks in the lists, unless the model has learned from it."""
+        self.live.add(touches)
+        position = self._learned_until()
+        if position and any(t.line <= position.until(t.file) for t in touches):
+            self.live.forget(position.until)
+
+    def forget_learned(self) -> None:
+        """Let go of what a model that is newly in force has learned."""
+        bundle = self.model.get()
+        if bundle and bundle.version != self._forgotten:
+            self._forgotten = bundle.version
+            if position := self._learned_until():
+                self.live.forget(position.until)
+
+    def _learned_until(self) -> LogPosition | None:
+        bundle = self.model.get()
+        read = bundle.meta.get("log") if bundle else None
+        return LogPosition.from_dict(read) if read else None
 
     def list_recommenders(self) -> dict[str, ListRecommender]:
         """The lists kept by name, of which one may be what the shop shows today."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import thinslice
-from thinslice.domain import SESSION
+from thinslice.domain import ITEM_TO_ITEM, SESSION
+from thinslice.domain import POPULAR as POPULAR_LIST
 from thinslice.errors import NotEnoughDataError, StorageError
 from thinslice.models.current import Current
 from thinslice.models.sessions.candidates import ROW, Candidates, learn_candidates
@@ -17,11 +18,13 @@ from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.item_table import ItemTable, TableRecommender
 from thinslice.models.sessions.item_to_item import ItemToItem, cosine_table
 from thinslice.models.sessions.linear import solve
+from thinslice.models.sessions.live import Known, with_live_visit
+from thinslice.models.sessions.live_lists import LivePopularity, LiveRecommender
 from thinslice.models.sessions.popularity import Popularity, learn_popularity
 from thinslice.models.sessions.products import ProductCodes
 from thinslice.models.sessions.ranked_candidates import RankedCandidates
 from thinslice.models.sessions.session_knn import KnnSettings, SessionKnn, learn_session_knn
-from thinslice.models.sessions.training import training_sessions
+from thinslice.models.sessions.training import sessions_with_each, training_sessions
 from thinslice.models.sessions.trees import Trees
 from thinslice.models.versions import read_version, write_version
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from thinslice.config import Settings
     from thinslice.domain import SessionLog
     from thinslice.interfaces import Recommender
+    from thinslice.models.sessions.live import LiveSessions
 
 
 def learn(
@@ -63,9 +67,10 @@ def learn(
         "settings": {"popularity_half_life_days": settings.popularity_half_life_days},
         "choice": choice.to_dict(),
     }
-    parts = {
+    parts: Parts = {
         "products": products.to_arrays(),
         "popular": learn_popularity(log, products, settings.popularity_half_life_days).arrays,
+        "known": {"sessions": sessions_with_each(sessions)},
     }
     if choice.tier in (BLEND, RERANKED):
         parts |= learn_candidates(log, products, choice.knn, choice.linear).to_parts()
@@ -138,8 +143,32 @@ class Bundle:
         candidates = Candidates.from_parts(products, parts, choice.knn, choice.linear)
         return RankedCandidates(candidates, choice.trees, repeats=choice.repeats)
 
-    def publish(self, folder: Path, *, now_us: int | None = None) -> str:
-        """Write a new version to the folder and serve it; return its name."""
+    def knows(self, product: str) -> bool:
+        """Whether a session that was learned from has it."""
+        return self.products.of(product) is not None
+
+    def with_live(self, live: LiveSessions) -> dict[str, Recommender]:
+        """The same list makers with what visitors do since then mixed in."""
+        known = Known(self.products, self.parts["known"]["sessions"])
+        popular = self.recommenders[POPULAR_LIST]
+        assert isinstance(popular, Popularity)
+        found = {
+            name: LiveRecommender(name, maker, live, known, latest_only=name == ITEM_TO_ITEM)
+            for name, maker in self.recommenders.items()
+            if maker is not popular
+        }
+        live_popular = LivePopularity(
+            popular,
+            live,
+            self.meta["span"]["last_us"],
+            self.meta["settings"]["popularity_half_life_days"],
+        )
+        return {name: found.get(name, live_popular) for name in self.recommenders}
+
+    def publish(
+        self, folder: Path, *, now_us: int | None = None, replaces: str | None = None
+    ) -> str:
+        """Write a new version to the folder and serve it, in the place of another or beside it."""
         now_us = time.time_ns() // 1000 if now_us is None else now_us
         self.meta["built_us"] = now_us
         arrays = {
@@ -147,7 +176,7 @@ class Bundle:
             for part, named in self.parts.items()
             for name, array in named.items()
         }
-        self.version = write_version(folder, arrays, self.meta, now_us=now_us)
+        self.version = write_version(folder, arrays, self.meta, now_us=now_us, replaces=replaces)
         self.meta["version"] = self.version
         return self.version
 
@@ -182,7 +211,8 @@ class Bundle:
 
     def warm_up(self) -> None:
         """Answer one query with every list maker, so that no visitor waits for a compiler."""
-        for recommender in self.recommenders.values():
+        live = with_live_visit(self.products.ids[:2], self.meta["span"]["last_us"])
+        for recommender in (*self.recommenders.values(), *self.with_live(live).values()):
             recommender.recommend(self.products.ids[:2], 2, now_us=self.meta["span"]["last_us"])
 
     def sentence(self) -> str:

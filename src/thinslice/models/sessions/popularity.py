@@ -26,6 +26,13 @@ class Popularity:
         self.arrays = {name: arrays[name] for name in ("order", "scores")}
         self._ids = [products.ids[code] for code in arrays["order"].tolist()]
         self._scores = arrays["scores"].tolist()
+        self._score_of_code = np.empty(len(products))
+        self._score_of_code[arrays["order"]] = arrays["scores"]
+
+    def score_of(self, product: str) -> float:
+        """How popular a product is, 0 for one that the model does not know."""
+        code = self.products.of(product)
+        return 0.0 if code is None else float(self._score_of_code[code])
 
     def recommend(
         self, session: Sequence[str], n: int, *, now_us: int | None = None

@@ -59,6 +59,11 @@ def training_sessions(log: SessionLog, max_products: int) -> TrainingSessions:
     return TrainingSessions(len(log.products), offsets, codes, ended)
 
 
+def sessions_with_each(sessions: TrainingSessions) -> NDArray[np.int32]:
+    """(P,) in how many sessions each product is."""
+    return np.bincount(sessions.codes, minlength=sessions.n_products).astype(np.int32)
+
+
 @numba.njit(cache=True)
 def _distinct(offsets: Any, codes: Any, n_products: int, max_products: int) -> Any:
     n_sessions = len(offsets) - 1

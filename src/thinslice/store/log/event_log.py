@@ -24,7 +24,7 @@ from thinslice.store.log.hot_files import MovedError, RunningSessions, again_if_
 from thinslice.store.log.hot_log import HotLog, new_hot_id
 from thinslice.store.log.schema import COLUMNS, EVENT_SCHEMA, REQUIRED, rows_to_table
 from thinslice.store.log.sealing import SealReport, housekeeping_lock, seal
-from thinslice.store.log.segments import Segments, overlapping, without_known
+from thinslice.store.log.segments import MERGED, Segments, overlapping, without_known
 from thinslice.store.log.sessions import (
     ORDER,
     browsing_sessions,
@@ -32,6 +32,7 @@ from thinslice.store.log.sessions import (
     sessionise,
 )
 from thinslice.store.log.sorting import sort_by_time
+from thinslice.store.log.tail import LogPosition, Tail, log_position, touched_since
 from thinslice.store.log.writer import Writer
 
 if TYPE_CHECKING:
@@ -134,6 +135,25 @@ class EventLog:
     def running_session(self, shop: str, *, visitor: str = "", session: str = "") -> list[Event]:
         """The recent events of one visitor or session, oldest first; empty when unknown."""
         return self._running.find(shop, visitor, session)
+
+    def tail(self) -> Tail:
+        """What follows the log as any writer makes it grow; for one thread, and cheap to ask."""
+        return Tail(self._directory.hot)
+
+    def position(self) -> LogPosition:
+        """Where the log ends now; a model keeps it, to know later what it has learned from."""
+        return log_position(self._directory.hot)
+
+    def has_more(self, shop: str, position: LogPosition) -> bool:
+        """Whether the shop may have touches beyond a position, sealed meanwhile or not yet.
+
+        Yes by mistake where lines that had been read were sealed since.
+        """
+        return touched_since(self._directory.hot, shop, position) or any(
+            segment.stat().st_mtime_ns // 1000 > position.at_us
+            for segment in Segments(self._directory.events, shop).files()
+            if not segment.name.startswith(MERGED)
+        )
 
     def adopt(self, shop: str, staged: Path, progress: Progress | None = None) -> int:
         """Take staged Parquet in `EVENT_SCHEMA` into the segments; return how many lines are new.

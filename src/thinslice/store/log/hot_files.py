@@ -78,7 +78,7 @@ def unsealed_rows(
         rows: list[tuple[Any, ...]] = []
         for file in hot_files(folder):
             if file.state in (LIVE, CLOSED):
-                with _opened(file) as db:
+                with opened(file) as db:
                     rows += db.execute(query, (shop, low, high)).fetchall()
         return rows
 
@@ -157,7 +157,8 @@ class RunningSessions:
 
 
 @contextlib.contextmanager
-def _opened(file: HotFile) -> Iterator[sqlite3.Connection]:
+def opened(file: HotFile) -> Iterator[sqlite3.Connection]:
+    """The same for a moment; MovedError where the file has moved on, StorageError where damaged."""
     with _explained(file), contextlib.closing(open_readonly(file)) as db:
         yield db
 
