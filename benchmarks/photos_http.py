@@ -108,7 +108,7 @@ def main() -> None:
             for what, asked in requests(target.port, key, photos).items():
                 if args.what and what not in args.what:
                     continue
-                full = load.at_capacity(target, asked, connections=4, **how)
+                full = load.at_capacity(target, asked, connections=6, **how)
                 rate = 2 * full.served_per_s
                 print(
                     f"{what}: capacity {full.served_per_s:,.0f} a second, "
