@@ -191,16 +191,6 @@ def test_a_table_comes_back_with_categories_and_the_rows_for_a_person_on_top(
     assert {q.answer.title for q in titles.queue()} == {"quantum flux capacitor", "=1+1"}
 
 
-def test_a_table_in_memory_comes_back_the_same(titles: Titles, tmp_path: Path) -> None:
-    data = b"sku,title\n1,soft old lamp 9\n2,quantum flux capacitor\n"
-    (tmp_path / "in.csv").write_bytes(data)
-    titles.classify_file(tmp_path / "in.csv", tmp_path / "out.csv")
-    found = titles.classify_table(data)
-    assert found.to_csv() == (tmp_path / "out.csv").read_bytes().decode()
-    with pytest.raises(InputError, match="at most 1 rows"):
-        titles.classify_table(data, most_rows=1)
-
-
 def test_corrections_come_from_a_table_too(titles: Titles, tmp_path: Path) -> None:
     (tmp_path / "said.csv").write_text("title,category\nodd torch,Home > Lighting > Lamps\n,\n")
     assert titles.correct_from(tmp_path / "said.csv", who="Ada") == 1

@@ -10,126 +10,33 @@ Like `shelf.py` it knows several stages and hands values from one to the next: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from thinslice.durable import locked
 from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.models.titles.classifier import CurrentTitles, TitleAnswer, TitleClassifier
 from thinslice.models.titles.features import clean
 from thinslice.models.versions import current
-from thinslice.profit.asking import AskingTerms, bars, trade_off
+from thinslice.profit.asking import AskingTerms
+from thinslice.shelf import title_bars
+from thinslice.shelf.title_file import FileReport, classify_file
+from thinslice.shelf.title_queue import QueuedTitle, dearest_first, waiting_titles
 from thinslice.store.catalog import ShopCatalog
-from thinslice.store.exports.title_rows import AnswerFile, TitleTable, title_column, to_csv
+from thinslice.store.exports.title_rows import TitleTable, title_column
 from thinslice.store.results import Results
 from thinslice.store.title_reviews import Correction, TitleReviews
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from thinslice.models.titles.training import HeldOut
 
 FEWEST_TITLES = 50
 """Titles with a category below which a build does not learn categories by itself."""
 
-Progress = Callable[[int, int | None], None]
-"""Called with (bytes done, total or None)."""
-
-QUEUE_LOOKS_AT = 5000
 _KEPT = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedTitle:
-    """A title that waits for a person. `cost` is what taking the answer unseen would cost.
-
-    `source` is "catalogue" (a product without category) or "asked"; `times` how often it came.
-    """
-
-    answer: TitleAnswer
-    cost: float
-    source: str
-    product: str | None = None
-    times: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            **self.answer.to_dict(),
-            "cost": self.cost,
-            "source": self.source,
-            "product": self.product,
-            "times": self.times,
-        }
-
-
-ANSWER_COLUMNS = (
-    "category",
-    "confidence",
-    "review",
-    "why",
-    "because of",
-    "alternative 1",
-    "alternative 2",
-)
-"""What is written beside the rows of a table."""
-
-
-def answer_cells(answer: TitleAnswer) -> list[str]:
-    """An answer as the cells of `ANSWER_COLUMNS`."""
-    others = [category for category, _ in answer.alternatives]
-    return [
-        answer.category,
-        f"{answer.confidence:.3f}",
-        "yes" if answer.needs_person else "",
-        answer.why,
-        ", ".join(answer.spoke_for()),
-        *[*others, "", ""][:2],
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """What became of a table: its rows, those for a person, those of an earlier, stopped run."""
-
-    rows: int
-    to_review: int
-    resumed_at: int
-    skipped: int
-    column: str
-
-    def lines(self) -> list[str]:
-        found = [
-            f"{self.rows:,} titles of the column “{self.column}” have a category; a person should "
-            f"look at {self.to_review:,} of them."
-        ]
-        if self.resumed_at:
-            found.append(f"The first {self.resumed_at:,} were done before it was stopped.")
-        if self.skipped:
-            found.append(f"{self.skipped:,} rows are broken and were left out.")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifiedTable:
-    """A table and the answer to each of its rows, in its order."""
-
-    columns: tuple[str, ...]
-    title: str
-    cells: list[list[str]]
-    answers: list[TitleAnswer]
-    delimiter: str = ","
-
-    def to_csv(self) -> str:
-        """The table with its answers, rows for a person on top, safe to open in a spreadsheet."""
-        rows = [[*row, *answer_cells(a)] for row, a in zip(self.cells, self.answers, strict=True)]
-        order = sorted(range(len(rows)), key=lambda i: not self.answers[i].needs_person)
-        header = [*self.columns, *ANSWER_COLUMNS]
-        return "\ufeff" + to_csv([header, *(rows[i] for i in order)], self.delimiter)
 
 
 class Titles:
@@ -177,70 +84,14 @@ class Titles:
         asked = [(clean(a.title), a.title) for a in answers if a.needs_person]
         return self.reviews.wait((key, title) for key, title in asked if key)
 
-    def classify_file(
-        self,
-        source: Path,
-        output: Path,
-        *,
-        column: str | None = None,
-        in_order: bool = False,
-        queue: bool = False,
-        progress: Progress | None = None,
-    ) -> FileReport:
+    def classify_file(self, source: Path, output: Path, **how: Any) -> FileReport:
         """Write a table with categories beside its rows, those for a person on top.
 
-        Stopped at any moment and run again, it goes on where it was. `queue` puts the titles that
-        need a person on the review queue as well.
+        Stopped at any moment and run again, it goes on where it was. Of `how`: `column` names the
+        titles, `in_order` leaves the rows where they were, `queue` puts the titles that need a
+        person on the review queue as well, `progress` is called with (bytes done, total or None).
         """
-        model, table = self.model(), TitleTable.open(source, column)
-        header = [*table.columns, *ANSWER_COLUMNS]
-        about = source.stat()
-        identity = {
-            "source": [str(source.resolve()), about.st_size, about.st_mtime_ns],
-            "version": model.version,
-            "column": table.title,
-        }
-        before = seen = 0
-        with AnswerFile(
-            output, header, identity, delimiter=table.delimiter, in_order=in_order
-        ) as file:
-            before = file.done
-            for part in table.parts(progress):
-                seen += len(part.titles)
-                new = min(len(part.titles), seen - before)
-                if new <= 0:
-                    continue
-                answers = model.classify_many(part.titles[-new:])
-                beside = zip(part.cells[-new:], map(answer_cells, answers), strict=True)
-                file.write(
-                    [row + cells for row, cells in beside], [a.needs_person for a in answers]
-                )
-                if queue:
-                    self.wait_for_person(answers)
-            file.finish()
-        return FileReport(file.done, file.to_review, before, len(table.skipped), table.title)
-
-    def classify_table(
-        self, source: Path | bytes, *, column: str | None = None, most_rows: int = 20_000
-    ) -> ClassifiedTable:
-        """The same in memory, for a page: a table of at most so many rows, and its answers.
-
-        Raises InputError for a larger one.
-        """
-        table = TitleTable.open(source, column)
-        cells: list[list[str]] = []
-        titles: list[str] = []
-        for part in table.parts():
-            cells += part.cells
-            titles += part.titles
-            if len(titles) > most_rows:
-                raise InputError(
-                    f"a table here has at most {most_rows:,} rows, got more; "
-                    "use thinslice classify TABLE.csv -o OUT.csv"
-                )
-        return ClassifiedTable(
-            table.columns, table.title, cells, self.classify(titles), table.delimiter
-        )
+        return classify_file(self, source, output, **how)
 
     # learning
 
@@ -262,7 +113,7 @@ class Titles:
             "answered": found.best[:_KEPT, 0],
             "classes": found.classes,
         }
-        model = self._priced(model, terms, held).with_decided(
+        model = title_bars.priced(model, terms, held).with_decided(
             _decided(corrections), corrections_to=corrections[-1].number if corrections else 0
         )
         with locked(self.folder / ".lock"):
@@ -364,7 +215,7 @@ class Titles:
             fresh = [c for c in corrections if c.number > known and c.key in decided]
             _, titles, categories = self._examples(())
             new = refit_titles(base, titles, categories, [(c.title, c.category) for c in fresh])
-            new = self._priced(new, self.terms(), self._results.load("titles-held-out"))
+            new = title_bars.priced(new, self.terms(), self._results.load("titles-held-out"))
             new = new.with_decided(
                 decided, corrections_to=corrections[-1].number if corrections else 0
             )
@@ -406,73 +257,26 @@ class Titles:
             return None
         return self.refit()
 
-    def _priced(
-        self, model: TitleClassifier, terms: AskingTerms, held: Mapping[str, Any] | None
-    ) -> TitleClassifier:
-        """The model with the bars that the terms and the held-out titles ask for."""
-        from thinslice.models.titles.training import bars_for_precision
-
-        if held is None:
-            return model
-        confidence, hit = np.asarray(held["confidence"]), np.asarray(held["hit"], bool)
-        if not terms.in_money:
-            return model.with_bars(bars_for_precision(model, confidence, hit, terms.precision))
-        nodes = _nodes(model, held)
-        found = bars(terms, model.nodes, confidence, nodes)
-        return model.with_bars(found, terms=terms.to_dict())
-
     def trade_off(self, terms: AskingTerms | None = None) -> dict[str, Any]:
         """What every bar would give, on held-out titles, under these terms or those in force.
 
         `points` as of `profit.asking.trade_off`, `accepted` and `precision` of the bars in force.
         """
-        terms = terms or self.terms()
         held = self._results.load("titles-held-out")
         if held is None:
             raise NotEnoughDataError(
                 "a trade-off is drawn from held-out titles, and there are none yet; build: "
                 "thinslice build --titles"
             )
-        confidence, hit = np.asarray(held["confidence"]), np.asarray(held["hit"], bool)
-        model = self._priced(self.model(), terms, held)
-        nodes = _nodes(model, held)
-        accepted = confidence >= model.arrays["bars"][nodes]
-        in_force = trade_off(confidence[accepted], hit[accepted], terms, points=2)[-1]
-        return {
-            "terms": terms.to_dict(),
-            "points": trade_off(confidence, hit, terms),
-            "sample": len(hit),
-            "accepted": float(accepted.mean()),
-            "precision": in_force["precision"],
-            "precision_low": in_force["precision_low"],
-            "precision_high": in_force["precision_high"],
-        }
+        return title_bars.trade_off(self.model(), terms or self.terms(), held)
 
     # what waits for a person
 
     def queue(self, n: int = 50) -> list[QueuedTitle]:
         """The titles that wait for a person, those first whose answer would cost most unseen."""
-        spoken, terms = self.spoken_on(), self.terms()
-        waiting = [(t, times, "asked", None) for t, times in self.reviews.waiting()]
-        filed: list[tuple[str, int, str, str | None]] = [
-            (p.title, 1, "catalogue", p.id)
-            for p in self._catalog.all().values()
-            if p.title and not p.category and not p.hidden
-        ]
-        rows = [*waiting[:QUEUE_LOOKS_AT], *filed[:QUEUE_LOOKS_AT]]
-        answers = self.classify([row[0] for row in rows])
-        found = [
-            QueuedTitle(
-                answer,
-                (1 - answer.confidence) * terms.cost_of_wrong(answer.category) * times,
-                source,
-                product,
-                times,
-            )
-            for (_, times, source, product), answer in zip(rows, answers, strict=True)
-            if answer.needs_person and not spoken(answer.title)
-        ]
-        return sorted(found, key=lambda q: (-q.cost, q.answer.title))[:n]
+        waiting = waiting_titles(self.reviews.waiting(), self._catalog.all().values())
+        answers = self.classify([each.title for each in waiting])
+        return dearest_first(waiting, answers, self.spoken_on(), self.terms())[:n]
 
     def confusions(self, n: int = 100) -> list[dict[str, Any]]:
         """Products that may be filed wrongly, the likeliest and dearest first.
@@ -510,12 +314,6 @@ def _by_product(found: HeldOut, ids: Sequence[str]) -> dict[str, list[tuple[str,
         if ids[row]:
             said[ids[row]] = [(found.classes[k], p) for k, p in likely if k >= 0]
     return said
-
-
-def _nodes(model: TitleClassifier, held: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The node of each held-out answer."""
-    class_nodes = np.asarray(model.arrays["class_nodes"], np.int64)
-    return class_nodes[np.asarray(held["answered"], np.int64)]
 
 
 def _decided(corrections: Sequence[Correction]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A shop's products and its named lists, in one SQLite file that several processes share.
 
 Every write bumps a revision counter and stamps the rows it touched, so that a reader refreshes its
-copy in memory by fetching only what is newer. The file uses SQLite's rollback journal.
+copy in memory by fetching only what is newer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
@@ -19,10 +19,10 @@ from types import MappingProxyType
 from typing import Any
 
 from thinslice.domain import Product
-from thinslice.errors import BusyError, InputError, NotFoundError, StorageError
+from thinslice.errors import InputError, NotFoundError
+from thinslice.store.shared_file import SharedFile
 
 LOOK_EVERY_S = 0.5
-BUSY_TIMEOUT_S = 10.0
 CHUNK = 5_000
 
 _SCHEMA = """
@@ -73,13 +73,13 @@ class ShopCatalog:
     def __init__(self, path: Path, currency: str) -> None:
         self.path = path
         self.currency = currency
+        self._file = SharedFile(path, "the catalogue")
         self._lock = threading.Lock()
         self._revision = 0
         self._looked_at = float("-inf")
         self._products: Mapping[str, Product] = MappingProxyType({})
         self._lists: Mapping[str, Lists] = MappingProxyType({})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             connection.executescript(_SCHEMA)
             _add_costs(connection)
 
@@ -87,7 +87,7 @@ class ShopCatalog:
 
     def get(self, product_id: str) -> Product | None:
         """The product as the file has it now."""
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             return _product(connection, product_id)
 
     def all(self) -> Mapping[str, Product]:
@@ -200,7 +200,7 @@ class ShopCatalog:
         with self._lock:
             if time.monotonic() - self._looked_at < LOOK_EVERY_S:
                 return
-            with self._connection() as connection:
+            with self._file.reading() as connection:
                 connection.execute("BEGIN")
                 revision = connection.execute("SELECT revision FROM state").fetchone()[0]
                 if revision != self._revision:
@@ -229,31 +229,12 @@ class ShopCatalog:
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._file.writing() as connection:
             revision = connection.execute(
                 "UPDATE state SET revision = revision + 1 RETURNING revision"
             ).fetchone()[0]
             yield connection, revision
-            connection.execute("COMMIT")
         self._looked_at = float("-inf")
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(
-                sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            ) as connection:
-                yield connection
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise BusyError(
-                    f"the catalogue {self.path.name} was being written for longer than "
-                    f"{BUSY_TIMEOUT_S:.0f} s; try again"
-                ) from error
-            raise StorageError(f"the catalogue {self.path} cannot be used: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise StorageError(f"the catalogue {self.path} is damaged: {error}") from error
 
 
 def _add_costs(connection: sqlite3.Connection) -> None:

@@ -2,22 +2,20 @@
 
 A correction is kept for good, with who said it, when, what stood before and what is right; the
 latest word about a title stands. Titles that were asked about and wait for a person are kept once
-each. The file uses SQLite's rollback journal, which syncs every commit.
+each.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from thinslice.durable import make_folder
-from thinslice.errors import BusyError, InputError, StorageError
+from thinslice.errors import InputError
+from thinslice.store.shared_file import SharedFile
 
-BUSY_TIMEOUT_S = 10.0
 MOST_WAITING = 100_000
 """Titles that wait for a person; the oldest give way to newer ones."""
 
@@ -59,9 +57,10 @@ class TitleReviews:
     """One shop's corrections and waiting titles. Safe to share between threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         make_folder(path.parent)
-        with self._connection() as connection:
+        self.path = path
+        self._file = SharedFile(path, "the file of what people said of titles")
+        with self._file.reading() as connection:
             connection.executescript(_SCHEMA)
 
     def correct(self, corrections: Sequence[Correction]) -> int:
@@ -71,7 +70,7 @@ class TitleReviews:
         """
         for correction in corrections:
             _check(correction)
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             for c in corrections:
                 time_us = c.time_us or time.time_ns() // 1000
                 connection.execute(
@@ -84,7 +83,7 @@ class TitleReviews:
 
     def corrections(self, *, since: int = 0) -> list[Correction]:
         """What was said after correction number `since`, oldest first."""
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             rows = connection.execute(
                 "SELECT title, category, was, who, product, version, key, time_us, number "
                 "FROM corrections WHERE number > ? ORDER BY number",
@@ -94,7 +93,7 @@ class TitleReviews:
 
     def last_number(self) -> int:
         """The number of the latest correction, 0 before the first."""
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             row = connection.execute("SELECT MAX(number) FROM corrections").fetchone()
         return int(row[0] or 0)
 
@@ -102,7 +101,7 @@ class TitleReviews:
         """Keep (key, title) pairs for a person to look at; return how many wait now."""
         now_us = now_us or time.time_ns() // 1000
         rows = [(key, title, now_us) for key, title in titles]
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             connection.executemany(
                 "INSERT INTO waiting VALUES (?, ?, ?, 1) ON CONFLICT (key) DO UPDATE SET "
                 "time_us = excluded.time_us, times = times + 1",
@@ -119,14 +118,14 @@ class TitleReviews:
 
     def waiting(self) -> list[tuple[str, int]]:
         """The titles that wait for a person, and how often each was asked about."""
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             found = connection.execute("SELECT title, times FROM waiting ORDER BY key").fetchall()
         return [(str(title), int(times)) for title, times in found]
 
     def set_aside(self, keys: Iterable[str], *, now_us: int | None = None) -> None:
         """Wait no longer for a word on these titles: a person looked, and no category fits."""
         now_us = now_us or time.time_ns() // 1000
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             for key in keys:
                 connection.execute("DELETE FROM waiting WHERE key = ?", (key,))
                 connection.execute("REPLACE INTO set_aside VALUES (?, ?)", (key, now_us))
@@ -138,7 +137,7 @@ class TitleReviews:
         product waits again.
         """
         now_us = time.time_ns() // 1000
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM set_aside WHERE key = ?", (key,))
             connection.execute(
                 "INSERT INTO corrections (time_us, who, product, title, key, was, category) "
@@ -153,32 +152,8 @@ class TitleReviews:
 
     def aside(self) -> set[str]:
         """The titles that were set aside, as keys."""
-        with self._connection() as connection:
+        with self._file.reading() as connection:
             return {str(key) for (key,) in connection.execute("SELECT key FROM set_aside")}
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(
-                sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            ) as connection:
-                yield connection
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise BusyError(
-                    f"{self.path.name} was being written for longer than {BUSY_TIMEOUT_S:.0f} s; "
-                    "try again"
-                ) from error
-            raise StorageError(f"the reviews {self.path} cannot be used: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise StorageError(f"the reviews {self.path} are damaged: {error}") from error
 
 
 def _check(correction: Correction) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinslice.errors import InputError
-from thinslice.shelf.titles import ANSWER_COLUMNS, answer_cells
+from thinslice.shelf.title_file import ANSWER_COLUMNS, answer_cells
 from thinslice.store.exports.title_rows import TITLE_NAMES, TitleTable, to_csv
 
 if TYPE_CHECKING:
