@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from thinslice.server.access import link_token
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MINUTE_US = 60_000_000
 START_US = 1_770_000_000_000_000
 PAGES = (
@@ -119,35 +117,9 @@ def service(data: Path, start_service: Callable[..., Any]) -> Iterator[Any]:
     assert service.stop() == 0
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(chromium: Any, service: Any) -> Iterator[Callable[..., Any]]:
-    """Open an address; at the end no dialog, no script error and no refused style was seen."""
-    contexts, complaints = [], []
-
-    def open_(address: str, **how: Any) -> Any:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **how})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("dialog", lambda d: (complaints.append(d.message), d.dismiss()))
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-        page.goto(service.address.rstrip("/") + address, wait_until="networkidle")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def home(service: Any) -> str:
+    return str(service.address).rstrip("/")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from thinslice.engine import Engine
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-WAIT_MS = 20_000
 COLOURS = {"red": (200, 40, 40), "blue": (40, 80, 200)}
 COUNT_SENT = """
   window.sent = [];
@@ -63,9 +60,7 @@ def pictures(tmp_path_factory: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(
-    start_service: Callable[..., Any], tmp_path_factory: Any, pictures: Path
-) -> Iterator[str]:
+def home(start_service: Callable[..., Any], tmp_path_factory: Any, pictures: Path) -> Iterator[str]:
     folder = Path(tmp_path_factory.mktemp("by-photo")) / "data"
     engine = Engine(Settings(data=folder))
     engine.control.add_shop(Shop("toys", "Toys"))
@@ -83,27 +78,8 @@ def address(
 
 
 @pytest.fixture
-def open_page(address: str) -> Iterator[Callable[..., Any]]:
-    """Open the page; at the end no script failed and no policy was broken."""
-    from playwright.sync_api import sync_playwright
-
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-        def open_(query: str = "", **how: Any) -> Any:
-            context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **how})
-            page = context.new_page()
-            page.set_default_timeout(WAIT_MS)
-            page.on("pageerror", lambda e: complaints.append(str(e)))
-            page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-            page.add_init_script(COUNT_SENT)
-            page.goto(address + query, wait_until="networkidle")
-            return page
-
-        yield open_
-        browser.close()
-    assert complaints == []
+def init_script() -> str:
+    return COUNT_SENT
 
 
 def first(page: Any, kind: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,13 @@ from thinslice.engine import Engine
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 STYLES = "red blue green plain striped dotted small large".split()
 NOUNS = {"lamp": "Home > Lamps", "mug": "Home > Mugs", "boot": "Wear > Boots"}
 ODD = ("strange zork", "<b>curious</b> blip " + "w" * 300, "unheard quux \N{FIRE}")
-WAIT_MS = 20_000
 
 
 @pytest.fixture(scope="module")
-def address(start_service: Callable[..., Any], tmp_path_factory: Any) -> Iterator[str]:
+def home(start_service: Callable[..., Any], tmp_path_factory: Any) -> Iterator[str]:
     folder = Path(tmp_path_factory.mktemp("titles")) / "data"
     engine = Engine(Settings(data=folder))
     engine.control.add_shop(Shop("shop", "Shop"))
@@ -38,29 +35,6 @@ def address(start_service: Callable[..., Any], tmp_path_factory: Any) -> Iterato
     service = start_service(folder, workers=2)
     yield f"{service.address.rstrip('/')}/shop/title"
     assert service.stop() == 0
-
-
-@pytest.fixture
-def open_page(address: str) -> Iterator[Callable[..., Any]]:
-    """Open a page; at the end no script failed and no policy was broken."""
-    from playwright.sync_api import sync_playwright
-
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-        def open_(path: str = "", **how: Any) -> Any:
-            page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **how})
-            opened = page.new_page()
-            opened.set_default_timeout(WAIT_MS)
-            opened.on("pageerror", lambda e: complaints.append(str(e)))
-            opened.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-            opened.goto(address + path, wait_until="networkidle")
-            return opened
-
-        yield open_
-        browser.close()
-    assert complaints == []
 
 
 def test_the_answer_follows_what_is_typed(open_page: Callable[..., Any]) -> None:
