@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
+"""Long enough for a machine that is busy with other things."""
 
 
 @pytest.fixture(scope="module")
