@@ -11,8 +11,9 @@ FOLDER holds one or both of
 A fifth of the fashion photos, by the MD5 of their title, is held out; equal titles and byte-equal
 photos stay on one side. The 51 kinds with at least 50 photos are kept. How photo and title are read
 together (four numbers) is chosen on each half of what is held out for the other half. Of the
-clothing photos the part is held out that the shipped encoder did not learn from either. `--encoder`
-takes one that was fitted to the fashion photos that are not held out; none is the shipped one.
+clothing photos the part is held out that the shipped encoder did not learn from either. `--fit`
+fits an encoder to the fashion photos that are not held out, with their kinds, titles and colours,
+and measures that; `--encoder` takes it again; neither is the shipped one.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ from thinslice.models.calibration import best_temperature, chances
 from thinslice.models.photos.classifier import fit_linear, joined
 from thinslice.models.photos.descriptors import colours, edges
 from thinslice.models.photos.distortions import distorted
-from thinslice.models.photos.encoder import SHIPPED, ImageEncoder
+from thinslice.models.photos.encoder import SHIPPED, ImageEncoder, fit_encoder
 from thinslice.models.photos.fusion import learn_fusion
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
+from thinslice.models.photos.training import Recipe
 from thinslice.models.titles.features import clean
 from thinslice.models.titles.training import learn_titles
-from thinslice.shelf.photo_kind import NEIGHBOURS, likeliest_kind
+from thinslice.shelf.photo_kind import NEIGHBOURS, kind_chances, likeliest_rows
 from thinslice.shelf.photo_weights import BITS, WEIGHTS
 
 FEWEST = 50
@@ -65,12 +67,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of photo sets")
     parser.add_argument("--encoder", type=Path, default=SHIPPED)
+    parser.add_argument("--fit", type=Path, help="fit the shipped encoder and write it here first")
+    parser.add_argument("--epochs", type=int, default=12, help="of --fit")
     parser.add_argument("--only", default="", help="fashion, kinds or clothing")
     parser.add_argument("--queries", type=int, default=500)
     given = parser.parse_args()
     if given.data is None or not given.data.is_dir():
         print(f"not run: --data must be a folder of photo sets, got {given.data}")
         return
+    if given.fit is not None:
+        given.encoder = fitted(
+            read_fashion(given.data / "catalog_fashion"), given.fit, given.epochs
+        )
     encoder = ImageEncoder(given.encoder)
     print(f"encoder {'shipped' if given.encoder == SHIPPED else given.encoder} {encoder.hash}")
     fashion, clothing = given.data / "catalog_fashion", given.data / "images_clothing_224.zip"
@@ -83,19 +91,39 @@ def main() -> None:
 def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
     vectors = encode(encoder, shrunk(photos.pixels))
     rng = np.random.default_rng(0)
-    often = [k for k, n in Counter(photos.kinds.tolist()).items() if n >= FEWEST]
-    kept = np.isin(photos.kinds, often)
-    learned, test = (
-        np.flatnonzero(kept & (photos.part != 0)),
-        np.flatnonzero(kept & (photos.part == 0)),
-    )
-    print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {len(often)} kinds")
+    learned, test = parts(photos)
+    kinds_there = len(np.unique(photos.kinds[learned]))
+    print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {kinds_there} kinds")
     if queries:
         found_again(photos, vectors, encoder, test[rng.permutation(len(test))[:queries]], rng)
         sketched(vectors, encoder, test[rng.permutation(len(test))[:queries]])
         neighbours(photos, vectors, learned, test)
         recoloured(photos, vectors, learned, test[rng.permutation(len(test))[:queries]], rng)
     kinds(photos, vectors, learned, test)
+
+
+def parts(photos: Photos) -> tuple[Any, Any]:
+    """Rows to learn from and rows held out, of the kinds that are frequent enough."""
+    often = [k for k, n in Counter(photos.kinds.tolist()).items() if n >= FEWEST]
+    kept = np.isin(photos.kinds, often)
+    return np.flatnonzero(kept & (photos.part != 0)), np.flatnonzero(kept & (photos.part == 0))
+
+
+def fitted(photos: Photos, folder: Path, epochs: int) -> Path:
+    """The shipped encoder, fitted to what is not held out as `build --fit-encoder` does."""
+    learned, _ = parts(photos)
+    written = zip(photos.titles[learned], photos.colours[learned], strict=True)
+    started = time.process_time()
+    fit_encoder(
+        photos.pixels[learned],
+        photos.kinds[learned].tolist(),
+        folder,
+        minutes=None,
+        texts=[f"{title} {colour}" for title, colour in written],
+        recipe=Recipe(epochs=epochs),
+    )
+    print(f"fitted to {len(learned):,} photos in {time.process_time() - started:.0f} s of CPU")
+    return folder
 
 
 def kinds(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
@@ -188,7 +216,7 @@ def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any)
     weights, intercepts = fit_linear(
         x[known], np.searchsorted(labels, photos.colours[known]), len(labels)
     )
-    seen = labels[(x[gallery] @ weights + intercepts).argmax(axis=1)]
+    seen = chances(x[gallery] @ weights + intercepts, 1.0)
     often = Counter(zip(photos.kinds[gallery], photos.colours[gallery], strict=True))
     kind_names = np.unique(photos.kinds[teach])
     kind_codes = np.searchsorted(kind_names, photos.kinds[teach])
@@ -196,29 +224,38 @@ def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any)
     likely = chances(x[asked] @ kind_weights + kind_intercepts, 1.0)
     usual = scored(vectors, asked, gallery)
     order = np.argpartition(-usual, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    for name, colour_of in (("by photo", seen), ("as listed", photos.colours[gallery])):
-        found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
-        as_asked, of_kind = [], []
-        draw = np.random.default_rng(3)
-        for row, i in enumerate(asked):
-            kind, colour = photos.kinds[i], photos.colours[i]
-            there = [c for c in names if often[kind, c] >= 10 and c != colour]
-            if not there:
-                continue
-            wanted = draw.choice(there)
-            scores = np.where(colour_of == wanted, found[row], -9)
-            near = gallery[order[row]]
-            guess = likeliest_kind(
-                dict(zip(kind_names, likely[row], strict=True)),
-                zip(photos.kinds[near], usual[row][order[row]], strict=True),
-            )
-            scores += 5 * (photos.kinds[gallery] == guess)
-            ten = gallery[np.argpartition(-scores, 10)[:10]]
-            as_asked.append((photos.colours[ten] == wanted).mean())
-            of_kind.append((photos.kinds[ten] == photos.kinds[i]).mean())
+    found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
+    places = np.searchsorted(kind_names, photos.kinds[gallery])
+    as_asked: dict[str, list[float]] = {"by photo": [], "as listed": []}
+    of_kind: dict[str, list[float]] = {"by photo": [], "as listed": []}
+    draw = np.random.default_rng(3)
+    for row, i in enumerate(asked):
+        kind, colour = photos.kinds[i], photos.colours[i]
+        there = [c for c in names if often[kind, c] >= 10 and c != colour]
+        if not there:
+            continue
+        wanted = draw.choice(there)
+        near = gallery[order[row]]
+        guess = kind_chances(
+            dict(zip(kind_names, likely[row], strict=True)),
+            zip(photos.kinds[near], usual[row][order[row]], strict=True),
+        )
+        each = np.array([guess[name] for name in kind_names])
+        listed = found[row] + 5.0 * (places == each.argmax())
+        listed[photos.colours[gallery] != wanted] = -9
+        in_colour = seen[:, list(labels).index(wanted)]
+        everyone = np.ones(len(gallery), bool)
+        shown = {
+            "by photo": np.flatnonzero(likeliest_rows(in_colour, each[places], everyone, 10)),
+            "as listed": np.argpartition(-listed, 10)[:10],
+        }
+        for name, rows in shown.items():
+            as_asked[name].append((photos.colours[gallery[rows]] == wanted).mean())
+            of_kind[name].append((photos.kinds[gallery[rows]] == kind).mean())
+    for name, shares in as_asked.items():
         print(
-            f"  another colour, {name:9} {np.mean(as_asked):.3f} in the colour, "
-            f"{np.mean(of_kind):.3f} of the kind ({len(of_kind)} asked)"
+            f"  another colour, {name:9} {np.mean(shares):.3f} in the colour, "
+            f"{np.mean(of_kind[name]):.3f} of the kind ({len(shares)} asked)"
         )
 
 

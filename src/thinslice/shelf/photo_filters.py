@@ -12,6 +12,7 @@ from thinslice.errors import InputError
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.classifier import ImageClassifier, joined
 from thinslice.ranking.rules import allowed
+from thinslice.shelf.photo_kind import likeliest_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,34 +51,73 @@ class Masks:
 
     def of_colour(self, colour: str) -> NDArray[np.bool_]:
         """Rows of a colour: as it is listed or, where none is, as the photo looks."""
+        listed, at = self.listed_in(colour), self._learned(colour)
+        if at is None:
+            return listed
+        looks_it: NDArray[np.bool_] = self._colour_chances().argmax(axis=1) == at
+        return listed | (self._unlisted() & looks_it)
+
+    def listed_in(self, colour: str) -> NDArray[np.bool_]:
+        """Rows of products that are listed in a colour; InputError for one that nobody knows."""
+        name = self._named(colour)
+        return self._kept(("listed", name), lambda p: p.colour == name)
+
+    def looking_like(
+        self, colour: str, kinds: Mapping[str, float], allowed: NDArray[np.bool_], n: int
+    ) -> NDArray[np.bool_]:
+        """The n allowed rows without a listed colour that, by their photos, are likeliest in one,
+        and by their category of the kind; `kinds` are chances by category."""
+        at = self._learned(colour)
+        if at is None:
+            return np.zeros(len(allowed), bool)
+        in_colour = self._colour_chances()[:, at].astype(np.float32)
+        names, codes = self._categories()
+        of_kind = np.array([kinds.get(name, 0.0) for name in names])[codes]
+        return likeliest_rows(in_colour, of_kind, allowed & self._unlisted(), n)
+
+    def of_kind(self, category: str) -> NDArray[np.bool_]:
+        """Rows of products that are listed under exactly this category."""
+        return self._kept(("kind", category), lambda p: p.category == category)
+
+    def _named(self, colour: str) -> str:
+        """A colour as the catalogue writes it."""
         name = next((c for c in self.colours if c.casefold() == colour.strip().casefold()), None)
         if name is None:
             raise InputError(
                 f"a colour must be one of the catalogue's, got {colour[:50]!r}; "
                 f"choose one of: {', '.join(self.colours) or 'none yet'}"
             )
-        listed = self._kept(("listed", name), lambda p: p.colour == name)
+        return name
+
+    def _learned(self, colour: str) -> int | None:
+        """Which of the learned colours it is, None for one that photos do not tell."""
         learned = learned_colours(self._heads)
-        if name not in learned:
-            return listed
-        unlisted = self._kept(("unlisted",), lambda p: not p.colour)
-        looks_it: NDArray[np.bool_] = self._seen_colours() == learned.index(name)
-        return listed | (unlisted & looks_it)
+        name = self._named(colour)
+        return learned.index(name) if name in learned else None
 
-    def of_kind(self, category: str) -> NDArray[np.bool_]:
-        """Rows of products that are listed under exactly this category."""
-        return self._kept(("kind", category), lambda p: p.category == category)
+    def _unlisted(self) -> NDArray[np.bool_]:
+        return self._kept(("unlisted",), lambda p: not p.colour)
 
-    def _seen_colours(self) -> NDArray[np.int64]:
-        """The likeliest colour of every row, by its photo."""
-        found: NDArray[np.int64] | None = self._made.get(("seen",))
+    def _colour_chances(self) -> NDArray[np.float16]:
+        """How likely every row is in each of the learned colours, by its photo."""
+        found: NDArray[np.float16] | None = self._made.get(("seen",))
         if found is None:
             assert self._heads is not None
             head = self._heads.heads["colour"]
-            seen = [head.chances(joined(s.vectors)).argmax(axis=1) for s in self._index.segments]
-            found = np.concatenate(seen) if seen else np.empty(0, np.int64)
+            seen = [head.chances(joined(s.vectors)) for s in self._index.segments]
+            found = np.concatenate([np.empty((0, len(head.labels))), *seen]).astype(np.float16)
             self._made["seen",] = found
         return found
+
+    def _categories(self) -> tuple[list[str], NDArray[np.int64]]:
+        """The categories, and which of them each row has."""
+        kept: tuple[list[str], NDArray[np.int64]] | None = self._made.get(("categories",))
+        if kept is None:
+            found = (self.products.get(product) for product in self.ids)
+            each = [p.category if p is not None else "" for p in found]
+            names, codes = np.unique(np.array(each, dtype=str), return_inverse=True)
+            kept = self._made["categories",] = (names.tolist(), codes)
+        return kept
 
     def _kept(self, key: tuple[Any, ...], fits: Callable[[Product], bool]) -> NDArray[np.bool_]:
         mask = self._made.get(key)
@@ -93,3 +133,16 @@ class Masks:
 def learned_colours(heads: ImageClassifier | None) -> tuple[str, ...]:
     """The colours that can be told from a photo."""
     return heads.heads["colour"].labels if heads and "colour" in heads.heads else ()
+
+
+def in_colour(
+    masks: Masks, colour: str, kinds: Mapping[str, float], allowed: NDArray[np.bool_], n: int
+) -> list[NDArray[np.bool_]]:
+    """Where to look for a colour, one after the other: among products of the likeliest kind that
+    are listed in it, photos without a listed colour that look it, the others that are listed."""
+    listed = allowed & masks.listed_in(colour)
+    looking = masks.looking_like(colour, kinds, allowed, n)
+    if not kinds:
+        return [listed, looking]
+    of_kind = masks.of_kind(max(kinds, key=lambda kind: kinds[kind]))
+    return [listed & of_kind, looking, listed & ~of_kind]

@@ -27,9 +27,9 @@ from thinslice.index.vector_index import VectorIndex
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.encoder import ImageEncoder, fit_encoder
+from thinslice.models.photos.net import import_torch
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode
-from thinslice.models.photos.training import import_torch
 from thinslice.ranking.photo_reasons import usual_cosines
 from thinslice.shelf.photo_decisions import ASKED, PhotoDecisions
 from thinslice.shelf.photo_heads import MOST_LEARNED, LearnedHeads, learn_heads
@@ -149,8 +149,15 @@ def fitted_encoder(
     chosen = np.random.default_rng(0).permutation(album.ids)[:MOST_LEARNED].tolist()
     found = {i: p for i in chosen if (p := album.pixels(i, SOURCE_SIDE)) is not None}
     pixels = np.stack(list(found.values())) if found else np.empty((0, 1, 1, 3), np.uint8)
-    labels = [album.products[i].category or None for i in found]
-    fit_encoder(pixels, labels, folder, minutes=minutes, progress=progress)
+    products = [album.products[i] for i in found]
+    fit_encoder(
+        pixels,
+        [p.category or None for p in products],
+        folder,
+        minutes=minutes,
+        texts=[f"{p.title} {p.brand} {p.colour}" for p in products],
+        progress=progress,
+    )
     return ImageEncoder(folder)
 
 

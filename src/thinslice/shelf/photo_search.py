@@ -35,9 +35,9 @@ from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
 from thinslice.ranking.photo_reasons import why
 from thinslice.shelf.photo_decisions import PhotoDecisions
-from thinslice.shelf.photo_filters import Masks
+from thinslice.shelf.photo_filters import Masks, in_colour
 from thinslice.shelf.photo_heads import LearnedHeads
-from thinslice.shelf.photo_kind import NEIGHBOURS, likeliest_kind
+from thinslice.shelf.photo_kind import NEIGHBOURS, kind_chances
 from thinslice.shelf.photo_learning import (
     Album,
     Progress,
@@ -276,17 +276,17 @@ class PhotoSearch:
         weights = weights_for(index, wish.weights)
         masks = served.masks_of(index, products)
         mask = masks.allowed(wish.filters, wish.words)
-        found: list[Near] = []
+        passes = [mask]
         if wish.colour is not None:
             weights["colour"] = 0.0
-            mask = mask & masks.of_colour(wish.colour)
-            kind = kind or self._kind(served, index, masks, vectors)
-            if kind is not None:
-                of_kind = masks.of_kind(kind)
-                found = index.search(vectors, wish.n, weights=weights, allowed=mask & of_kind)
-                mask = mask & ~of_kind
-        if len(found) < wish.n:
-            found += index.search(vectors, wish.n, weights=weights, allowed=mask)
+            kinds = {kind: 1.0} if kind else self._kinds(served, index, masks, vectors)
+            passes = in_colour(masks, wish.colour, kinds, mask, wish.n)
+        found: list[Near] = []
+        for allowed in passes:
+            if len(found) < wish.n:
+                found += index.search(
+                    vectors, wish.n - len(found), weights=weights, allowed=allowed
+                )
         return [
             PhotoHit(
                 products[near.product],
@@ -294,13 +294,13 @@ class PhotoSearch:
                 why(near.by_part, served.meta["usual"], colour=wish.colour),
                 near.by_part,
             )
-            for near in found[: wish.n]
+            for near in found
         ]
 
-    def _kind(
+    def _kinds(
         self, served: Served, index: VectorIndex, masks: Masks, vectors: Vectors
-    ) -> str | None:
-        """The likeliest category of a photo, by what was learned and by what is near."""
+    ) -> dict[str, float]:
+        """How likely a photo is of each category, by what was learned and by what is near."""
         shown = masks.allowed(EVERYTHING)
         near = index.search(vectors, NEIGHBOURS, weights=weights_for(index), allowed=shown)
         head = served.heads.heads.get("category") if served.heads else None
@@ -309,7 +309,7 @@ class PhotoSearch:
             row = head.chances(joined({part: rows[None] for part, rows in vectors.items()}))[0]
             seen = dict(zip(head.labels, row.tolist(), strict=True))
         products = masks.products
-        return likeliest_kind(seen, [(products[one.product].category, one.score) for one in near])
+        return kind_chances(seen, [(products[one.product].category, one.score) for one in near])
 
     def similar(self, product: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
         """The products that look most like one of the catalogue, which is not among them."""

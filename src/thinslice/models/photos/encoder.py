@@ -26,6 +26,8 @@ from thinslice.models.photos.pixels import SIDE, shrunk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thinslice.models.photos.training import Recipe
+
 SHIPPED = Path(__file__).with_name("default_encoder")
 SHAPE = 96
 """Dimensions of the shape vector."""
@@ -116,34 +118,33 @@ def fit_encoder(
     labels: Sequence[str | None],
     folder: Path,
     *,
-    minutes: float,
-    seed: int = 0,
+    minutes: float | None,
+    texts: Sequence[str] | None = None,
+    recipe: Recipe | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Fit the shipped encoder to a shop's own photos and write the result as a new encoder.
 
-    pixels (n, SOURCE_SIDE, SOURCE_SIDE, 3) uint8; `labels` are categories, None where unknown.
-    Raises InputError where torch is missing or there are too few photos.
+    pixels (n, SOURCE_SIDE, SOURCE_SIDE, 3) uint8; `labels` are categories, None where unknown;
+    `texts`, such as titles, teach what their frequent words look like. Without `minutes` it takes
+    the recipe's epochs. Raises InputError where torch is missing or there are too few photos.
     """
-    from thinslice.models.photos.training import PhotoSet, Recipe, teach
+    from thinslice.models.photos.training import PhotoSet, teach
 
     known = np.array([bool(label) for label in labels])
-    sets = [PhotoSet("labelled", pixels[known], [label for label in labels if label])]
-    if not known.all():
-        sets.append(PhotoSet("unlabelled", pixels[~known]))
-    net = teach(
-        [one for one in sets if len(one.pixels)],
-        Recipe(seed=seed),
-        start=SHIPPED / "weights.npz",
-        minutes=minutes,
-        progress=progress,
-    )
+    sets = []
+    for name, rows in (("labelled", np.flatnonzero(known)), ("unlabelled", np.flatnonzero(~known))):
+        if len(rows):
+            named = [label for label in labels if label] if name == "labelled" else None
+            written = [texts[row] for row in rows.tolist()] if texts is not None else None
+            sets.append(PhotoSet(name, pixels[rows], named, written))
+    net = teach(sets, recipe, start=SHIPPED / "weights.npz", minutes=minutes, progress=progress)
     write_encoder(net, main_axes(shrunk(pixels[:6000])), folder)
 
 
 def write_encoder(net: Any, axes: NDArray[np.float32], folder: Path) -> None:
     """Write a taught net and the axes of shape as the files of an encoder."""
-    from thinslice.models.photos.training import export, save_weights
+    from thinslice.models.photos.net import export, save_weights
 
     folder.mkdir(parents=True, exist_ok=True)
     export(net, folder / "encoder.onnx")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from thinslice.errors import InputError
-from thinslice.models.photos.training import import_torch
+from thinslice.models.photos.net import import_torch
 
 
 def export_model(model: str, folder: Path, *, pretrained: bool = True) -> None:
