@@ -15,6 +15,7 @@ from jinja2 import Environment
 from thinslice.profit import Evaluation, Payoff, Plan, Range, evaluate
 from thinslice.report import page
 from thinslice.report.locales import Marks, localise
+from thinslice.report.page import _compiled
 from thinslice.report.profit import curve_shape, outcomes, tornado_shape, toughest
 
 AGREED_US = 1_772_323_200_000_000  # 1 March 2026
@@ -206,8 +207,6 @@ def test_lists_are_held_against_lists() -> None:
 def test_a_page_is_compiled_once_for_each_way_of_writing_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    r = evaluation()
-    page(r, "fr")
     compiled: list[str] = []
     compile_one = Environment.compile
 
@@ -216,7 +215,9 @@ def test_a_page_is_compiled_once_for_each_way_of_writing_numbers(
         return compile_one(self, source, *rest, **more)
 
     monkeypatch.setattr(Environment, "compile", noted)
+    _compiled.cache_clear()
+    r = evaluation()
     page(r, "fr")
-    assert not compiled
-    page(r, "de")
-    assert compiled
+    once = len(compiled)
+    page(r, "fr")
+    assert len(compiled) == once > 0
