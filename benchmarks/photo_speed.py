@@ -31,7 +31,7 @@ from PIL import Image
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_weights import BITS, WEIGHTS
+from thinslice.shelf.photos.weights import BITS, WEIGHTS
 
 DIM, AROUND = 192, 500
 

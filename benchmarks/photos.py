@@ -44,8 +44,8 @@ from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.photos.training import Recipe
 from thinslice.models.titles.features import clean
 from thinslice.models.titles.training import learn_titles
-from thinslice.shelf.photo_kind import NEIGHBOURS, kind_chances, likeliest_rows
-from thinslice.shelf.photo_weights import BITS, WEIGHTS
+from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances, likeliest_rows
+from thinslice.shelf.photos.weights import BITS, WEIGHTS
 
 FEWEST = 50
 GALLERY = 10_000

@@ -61,9 +61,9 @@ from thinslice.ranking.ranker import Ranker
 from thinslice.report.page import page
 from thinslice.shelf.following import Follower
 from thinslice.shelf.objectives import Objectives
-from thinslice.shelf.photo_search import PhotoSearch
+from thinslice.shelf.photos.search import PhotoSearch
 from thinslice.shelf.shelf import Shelf
-from thinslice.shelf.titles import Titles
+from thinslice.shelf.titles.titles import Titles
 from thinslice.store.audit import Audit, audit_events
 from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory
@@ -282,11 +282,11 @@ class Engine:
         return bundle
 
     def titles(self, shop_id: str) -> Titles:
-        """The shop's categories by title: learn, classify, correct, review; `shelf/titles.py`."""
+        """The shop's categories by title: learn, classify, correct, review; `shelf/titles/`."""
         return self.shelf(shop_id).titles
 
     def photo_search(self, shop_id: str) -> PhotoSearch:
-        """The shop's photos, to be searched by photo and tagged; see `shelf/photo_search.py`."""
+        """The shop's photos, to be searched by photo and tagged; see `shelf/photos/`."""
         return self.shelf(shop_id).photo_search
 
     def _choice(

@@ -15,7 +15,7 @@ from thinslice.demo.pictures import draw_pictures
 from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_tags import tag_photos
+from thinslice.shelf.photos.tags import tag_photos
 from thinslice.shelf.reviews import Question
 from thinslice.shelf.shelf import Shelf
 

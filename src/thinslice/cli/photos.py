@@ -42,7 +42,7 @@ def tag(
     data: DataFolder = None,
 ) -> None:
     """Which category and colour? Write a table of tags; the photos for a person stand on top."""
-    from thinslice.shelf.photo_tags import tag_photos
+    from thinslice.shelf.photos.tags import tag_photos
 
     engine = open_engine(data)
     search = engine.photo_search(pick_shop(engine, shop))

@@ -32,15 +32,15 @@ from thinslice.server.access import PageGate
 from thinslice.server.acknowledge import Acknowledger
 from thinslice.server.admission import READABLE_ELSEWHERE, Gate
 from thinslice.server.answers import answer, explain
-from thinslice.server.api import Api, Log
-from thinslice.server.api_photos import PhotosApi
-from thinslice.server.api_titles import TitlesApi
-from thinslice.server.experiments_api import ExperimentsApi
+from thinslice.server.api.api import Api, Log
+from thinslice.server.api.experiments import ExperimentsApi
+from thinslice.server.api.photos import PhotosApi
+from thinslice.server.api.rules import RulesApi
+from thinslice.server.api.titles import TitlesApi
 from thinslice.server.keys import Keys
 from thinslice.server.pages import money
 from thinslice.server.pages.routes import routes
 from thinslice.server.pages.site import Site
-from thinslice.server.rules_api import RulesApi
 from thinslice.server.straight import Straight
 from thinslice.server.visits import NoteVisits, VisitBook
 

@@ -18,9 +18,9 @@ from thinslice.models.calibration import chances as softmax
 from thinslice.models.photos.classifier import PhotoTag, joined
 from thinslice.models.photos.fusion import Fusion, learn_fusion
 from thinslice.models.titles.features import clean
-from thinslice.shelf.photo_heads import Witness, likeliest
-from thinslice.shelf.photo_search import PhotoSearch
-from thinslice.shelf.titles import Titles
+from thinslice.shelf.photos.heads import Witness, likeliest
+from thinslice.shelf.photos.search import PhotoSearch
+from thinslice.shelf.titles.titles import Titles
 from thinslice.store.results import Results
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from thinslice.errors import InputError
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_decisions import ASKED
-from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.photo_titles import PhotoTitles
-from thinslice.shelf.titles import Titles
+from thinslice.shelf.photos.decisions import ASKED
+from thinslice.shelf.photos.search import PhotoSearch
+from thinslice.shelf.titles.titles import Titles
 
 if TYPE_CHECKING:
     from thinslice.models.photos.classifier import PhotoTag

@@ -32,10 +32,10 @@ from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.shelf.newcomers import NewcomerSearch, WithNewcomers
 from thinslice.shelf.objectives import PAYOFFS, Objectives
-from thinslice.shelf.photo_search import PhotoSearch
 from thinslice.shelf.photo_titles import PhotoTitles
+from thinslice.shelf.photos.search import PhotoSearch
 from thinslice.shelf.reviews import Reviews
-from thinslice.shelf.titles import Titles
+from thinslice.shelf.titles.titles import Titles
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.control import ControlPlane
 from thinslice.store.directory import DataDirectory

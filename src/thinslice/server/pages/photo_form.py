@@ -18,8 +18,8 @@ import numpy as np
 from thinslice.domain import Filters
 from thinslice.errors import InputError
 from thinslice.server.pages.address import price_minor
-from thinslice.shelf.photo_search import PhotoWish
-from thinslice.shelf.photo_weights import balanced
+from thinslice.shelf.photos.search import PhotoWish
+from thinslice.shelf.photos.weights import balanced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,7 @@ from thinslice.server.answers import answer
 from thinslice.server.pages.address import photo_address
 from thinslice.server.pages.title_words import LONGEST, sure_words, tabs, word_strengths
 from thinslice.server.pages.titles import needs_categories
-from thinslice.shelf.photo_decisions import ASKED
+from thinslice.shelf.photos.decisions import ASKED
 from thinslice.shelf.reviews import CATEGORY, Question
 from thinslice.store.exports.title_rows import to_csv
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from thinslice.models.titles.classifier import TitleAnswer
     from thinslice.server.pages.site import Site
     from thinslice.shelf.shelf import Shelf
-    from thinslice.shelf.titles import Titles
+    from thinslice.shelf.titles.titles import Titles
 
 LISTS = ("waiting", "doubts", "colours")
 KEEP_S = 20.0

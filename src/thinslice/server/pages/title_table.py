@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinslice.errors import InputError
-from thinslice.shelf.title_file import ANSWER_COLUMNS, answer_cells
+from thinslice.shelf.titles.file import ANSWER_COLUMNS, answer_cells
 from thinslice.store.exports.title_rows import TITLE_NAMES, TitleTable, to_csv
 
 if TYPE_CHECKING:
-    from thinslice.shelf.titles import Titles
+    from thinslice.shelf.titles.titles import Titles
 
 MOST_ROWS = 50_000
 """Rows of a table that the page takes; the command takes any number."""

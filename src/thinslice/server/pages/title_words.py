@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from thinslice.models.titles.classifier import TitleAnswer
-    from thinslice.shelf.titles import Titles
+    from thinslice.shelf.titles.titles import Titles
 
 LONGEST = 1000
 """Characters of a title that are looked at."""

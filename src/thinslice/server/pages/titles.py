@@ -28,7 +28,7 @@ from thinslice.server.pages.title_words import LONGEST, shown, tabs
 
 if TYPE_CHECKING:
     from thinslice.server.pages.site import Site
-    from thinslice.shelf.titles import Titles
+    from thinslice.shelf.titles.titles import Titles
 
 AT_ONCE = 2
 """Tables that one worker answers at the same time; the others wait their turn."""

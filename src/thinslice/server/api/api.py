@@ -30,11 +30,8 @@ from thinslice.engine import clock_us
 from thinslice.errors import InputError, NotFoundError
 from thinslice.server.acknowledge import Acknowledger
 from thinslice.server.answers import answer
-from thinslice.server.keys import Caller, Keys
-from thinslice.server.openapi import document
-from thinslice.server.pages.address import photo_address
-from thinslice.server.preview import read_preview
-from thinslice.server.schemas import (
+from thinslice.server.api.openapi import document
+from thinslice.server.api.schemas import (
     BatchAnswer,
     FilterBody,
     ProductAnswer,
@@ -51,6 +48,9 @@ from thinslice.server.schemas import (
     decode,
     without_unset,
 )
+from thinslice.server.keys import Caller, Keys
+from thinslice.server.pages.address import photo_address
+from thinslice.server.preview import read_preview
 from thinslice.store.rejected import RejectedEvents
 from thinslice.store.wire import decode_batch, read_batch
 from thinslice.store.wire_values import history_us, minor_of

@@ -14,10 +14,9 @@ from starlette.routing import Route
 
 from thinslice.errors import InputError
 from thinslice.server.answers import answer
-from thinslice.server.api import body_of, preflight
-from thinslice.server.keys import Keys
-from thinslice.server.schemas import decode
-from thinslice.server.title_schemas import (
+from thinslice.server.api.api import body_of, preflight
+from thinslice.server.api.schemas import decode
+from thinslice.server.api.title_schemas import (
     Alternative,
     ClassifyTitleAnswer,
     ClassifyTitleBody,
@@ -26,6 +25,7 @@ from thinslice.server.title_schemas import (
     SpokenWord,
     TitleCategory,
 )
+from thinslice.server.keys import Keys
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine

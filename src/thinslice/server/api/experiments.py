@@ -12,8 +12,7 @@ from starlette.routing import Route
 
 from thinslice.domain import MICROSECONDS, Change, Experiment
 from thinslice.server.answers import answer
-from thinslice.server.keys import Keys
-from thinslice.server.schemas import (
+from thinslice.server.api.schemas import (
     ChangeAnswer,
     ExperimentAnswer,
     ExperimentBody,
@@ -24,6 +23,7 @@ from thinslice.server.schemas import (
     VariantAnswer,
     decode,
 )
+from thinslice.server.keys import Keys
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine

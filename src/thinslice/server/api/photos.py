@@ -13,7 +13,15 @@ from thinslice.engine import Engine
 from thinslice.errors import InputError
 from thinslice.models.photos.classifier import PhotoTag
 from thinslice.server.answers import answer
-from thinslice.server.api import preflight
+from thinslice.server.api.api import preflight
+from thinslice.server.api.photo_schemas import (
+    ClassifyImageAnswer,
+    FoundProduct,
+    LikelyLabel,
+    PhotoLabel,
+    SearchImageAnswer,
+    SimilarAnswer,
+)
 from thinslice.server.decoding import DecodingPool
 from thinslice.server.keys import Keys
 from thinslice.server.pages.address import photo_address
@@ -24,15 +32,7 @@ from thinslice.server.photo_questions import (
     region_of,
     wish_of,
 )
-from thinslice.server.photo_schemas import (
-    ClassifyImageAnswer,
-    FoundProduct,
-    LikelyLabel,
-    PhotoLabel,
-    SearchImageAnswer,
-    SimilarAnswer,
-)
-from thinslice.shelf.photo_search import PhotoHit
+from thinslice.shelf.photos.search import PhotoHit
 
 
 class PhotosApi:

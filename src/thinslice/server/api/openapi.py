@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import thinslice
-from thinslice.server import photo_schemas, schemas, title_schemas
+from thinslice.server.api import photo_schemas, schemas, title_schemas
 from thinslice.server.photo_questions import CLASSIFY, WISHES
 
 _BATCH: dict[str, Any] = {

@@ -16,7 +16,7 @@ from thinslice.models.photos.classifier import ImageClassifier
 from thinslice.models.photos.encoder import SHIPPED
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.versions import current
-from thinslice.shelf.photo_filters import Masks
+from thinslice.shelf.photos.filters import Masks
 
 
 @dataclass(eq=False)

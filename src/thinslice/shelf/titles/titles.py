@@ -22,9 +22,9 @@ from thinslice.models.titles.classifier import CurrentTitles, TitleAnswer, Title
 from thinslice.models.titles.features import clean
 from thinslice.models.versions import current
 from thinslice.profit.asking import AskingTerms
-from thinslice.shelf import title_bars
-from thinslice.shelf.title_file import FileReport, classify_file
-from thinslice.shelf.title_queue import QueuedTitle, dearest_first, waiting_titles
+from thinslice.shelf.titles import bars as title_bars
+from thinslice.shelf.titles.file import FileReport, classify_file
+from thinslice.shelf.titles.queue import QueuedTitle, dearest_first, waiting_titles
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.exports.title_rows import TitleTable, title_column
 from thinslice.store.results import Results

@@ -11,7 +11,7 @@ from thinslice.store.exports.title_rows import AnswerFile, TitleTable
 
 if TYPE_CHECKING:
     from thinslice.models.titles.classifier import TitleAnswer
-    from thinslice.shelf.titles import Titles
+    from thinslice.shelf.titles.titles import Titles
 
 Progress = Callable[[int, int | None], None]
 """Called with (bytes done, total or None)."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from thinslice.server.schemas import Id
+from thinslice.server.api.schemas import Id
 
 TitleText = Annotated[str, Meta(max_length=10_000)]
 

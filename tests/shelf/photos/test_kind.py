@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thinslice.shelf.photo_kind import kind_chances, likeliest_rows
+from thinslice.shelf.photos.kind import kind_chances, likeliest_rows
 
 
 def test_heads_and_neighbours_together_say_which_kind() -> None:

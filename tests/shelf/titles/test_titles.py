@@ -11,7 +11,7 @@ from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
 from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.profit.asking import AskingTerms
-from thinslice.shelf.titles import Titles
+from thinslice.shelf.titles.titles import Titles
 
 NOUNS = {
     "Home > Lighting > Lamps": "lamp",

@@ -14,15 +14,15 @@ from starlette.routing import Route
 from thinslice.domain import MICROSECONDS, ListRules, RulesChange
 from thinslice.ranking.rule_words import told
 from thinslice.server.answers import answer
-from thinslice.server.experiments_api import BY_KEY
-from thinslice.server.keys import Keys
-from thinslice.server.schemas import (
+from thinslice.server.api.experiments import BY_KEY
+from thinslice.server.api.schemas import (
     RulesAnswer,
     RulesBody,
     RulesChangeAnswer,
     decode,
     without_unset,
 )
+from thinslice.server.keys import Keys
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine

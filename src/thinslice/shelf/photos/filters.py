@@ -12,7 +12,7 @@ from thinslice.errors import InputError
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.classifier import ImageClassifier, joined
 from thinslice.ranking.rules import allowed
-from thinslice.shelf.photo_kind import likeliest_rows
+from thinslice.shelf.photos.kind import likeliest_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

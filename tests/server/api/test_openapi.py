@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thinslice.server.openapi import document
+from thinslice.server.api.openapi import document
 
 
 def test_every_reference_of_the_document_leads_somewhere() -> None:

@@ -18,9 +18,9 @@ from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_search import PhotoSearch, PhotoWish
-from thinslice.shelf.photo_tags import tag_photos
-from thinslice.shelf.photo_weights import balanced
+from thinslice.shelf.photos.search import PhotoSearch, PhotoWish
+from thinslice.shelf.photos.tags import tag_photos
+from thinslice.shelf.photos.weights import balanced
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results

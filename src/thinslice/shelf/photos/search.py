@@ -3,7 +3,7 @@
     photos ─▶ encoder ─▶ vectors ─▶ index ─▶ what is near, and why
                             └─────▶ heads ─▶ category and colour, or a person's turn
 
-Like `titles.py` it knows several stages and hands values from one to the next; `photo_learning.py`
+Like `titles/` it knows several stages and hands values from one to the next; `learning.py`
 makes what it serves. What belongs together (an index, the encoder whose vectors it holds, the heads
 that read them) is one folder, and CURRENT names the folder in force.
 """
@@ -34,11 +34,11 @@ from thinslice.models.photos.onnx_encoder import OnnxEncoder, open_encoder
 from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
 from thinslice.ranking.photo_reasons import why
-from thinslice.shelf.photo_decisions import PhotoDecisions
-from thinslice.shelf.photo_filters import Masks, in_colour
-from thinslice.shelf.photo_heads import LearnedHeads
-from thinslice.shelf.photo_kind import NEIGHBOURS, kind_chances
-from thinslice.shelf.photo_learning import (
+from thinslice.shelf.photos.decisions import PhotoDecisions
+from thinslice.shelf.photos.filters import Masks, in_colour
+from thinslice.shelf.photos.heads import LearnedHeads
+from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances
+from thinslice.shelf.photos.learning import (
     Album,
     Progress,
     fitted_encoder,
@@ -46,8 +46,8 @@ from thinslice.shelf.photo_learning import (
     learn_album,
     teach_heads,
 )
-from thinslice.shelf.photo_served import Served
-from thinslice.shelf.photo_weights import weights_for
+from thinslice.shelf.photos.served import Served
+from thinslice.shelf.photos.weights import weights_for
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results

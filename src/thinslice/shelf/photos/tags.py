@@ -12,9 +12,9 @@ import numpy as np
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photo_learning import Progress
-from thinslice.shelf.photo_search import PhotoSearch
-from thinslice.shelf.photo_served import Served
+from thinslice.shelf.photos.learning import Progress
+from thinslice.shelf.photos.search import PhotoSearch
+from thinslice.shelf.photos.served import Served
 from thinslice.store.exports.title_rows import AnswerFile
 from thinslice.store.photos import PhotoFile, photo_files
 

@@ -31,9 +31,9 @@ from thinslice.models.photos.net import import_torch
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode
 from thinslice.ranking.photo_reasons import usual_cosines
-from thinslice.shelf.photo_decisions import ASKED, PhotoDecisions
-from thinslice.shelf.photo_heads import MOST_LEARNED, LearnedHeads, learn_heads
-from thinslice.shelf.photo_weights import BITS, weights_for
+from thinslice.shelf.photos.decisions import ASKED, PhotoDecisions
+from thinslice.shelf.photos.heads import MOST_LEARNED, LearnedHeads, learn_heads
+from thinslice.shelf.photos.weights import BITS, weights_for
 from thinslice.store.photos import PhotoStore
 
 if TYPE_CHECKING:
