@@ -30,14 +30,14 @@ def test_every_operation_says_what_can_go_wrong() -> None:
 
 
 def test_every_operation_is_in_the_documentation() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
     for path, operations in document()["paths"].items():
         for method in operations:
             assert f"`{method.upper()} {path}`" in page
 
 
 def test_every_field_of_a_body_is_in_the_documentation() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
     schemas = document()["components"]["schemas"]
     for name in ("RecommendationsBody", "FilterBody", "ProductBody", "RecommendedProduct"):
         for field in schemas[name]["properties"]:
