@@ -6,8 +6,8 @@
 A real service with real workers answers `POST /v1/recommendations` for prefixes of sessions, each
 list with its reasons and a visitor of its own, under rules of the shop (one product pinned, one
 buried, at most 4 of a category and at least 3 of them, no near-duplicates, prices up to four times
-that of the product at hand) and with every list kept as an exposure; at the end the log is counted
-against what was answered. `--plain` leaves the rules out. First clients ask at the rate, each at
+that of the product at hand) and with every list kept as an exposure; at the end it says how many
+the log has. `--plain` leaves the rules out. First clients ask at the rate, each at
 times drawn at random, whether they were answered or not: an open loop, and a wait counts from when
 a question was due. Then they ask again as soon as they are answered: the ceiling.
 
