@@ -3,7 +3,7 @@
 `candidates.py` says what the features are. Arguments that belong together travel in tuples: `knn`
 holds the arrays and numbers of the session kNN, `tables` one (offsets, neighbours, weights, weights
 of lags) per item table, `pairs` the arrays of the pair table, `room` the arrays that are written
-to. The last of the tables is what came right after a product, which the pair table falls back to.
+to. The pair table falls back to `tables[FOLLOW]`, what came right after a product.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ WEIGHED_LAGS = 2
 OWN = 20
 """So many of the session's own products are candidates whatever the sources say: in a sparse log a
 return to one of them is often what comes next, and no source may have seen it.
+"""
+
+FOLLOW = 5
+SUMMED = 2 + FOLLOW
+"""The place of that table, and how many sources have a part in the sum of shares: the session kNN
+and the tables so far.
 """
 
 FAINT = 1e-3
@@ -73,7 +79,7 @@ def gather(
         )
     pair = find_pair(touched_codes, n_touched_codes, pairs)
     n_found = add_pair(
-        pair, pairs, tables[-1], last, scores[len(tables) + 1], is_candidate, found, n_found
+        pair, pairs, tables[FOLLOW], last, scores[len(tables) + 1], is_candidate, found, n_found
     )
     for lag in range(min(n_query, OWN)):
         if query[lag] != last and not is_candidate[query[lag]]:
@@ -86,7 +92,7 @@ def gather(
             largest[source] = max(largest[source], scores[source, found[a]])
     for a in range(n_found):
         total = 0.0
-        for source in range(len(scores)):
+        for source in range(SUMMED):
             if largest[source] > 0.0:
                 total += scores[source, found[a]] / largest[source]
         shares[found[a]] = total

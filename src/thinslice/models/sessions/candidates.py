@@ -7,10 +7,13 @@ Sources are the session kNN, eight item tables and one of pairs, all of which an
     next     what came after, as a share of what came after: near steps count more
     walk     two steps along the linear model: what a neighbour's neighbours speak for
     recent   in the same sessions of the last tenth of the log, what came after doubled
+    follow   what came right after, in the sessions as they were, returns to a product included
     back     what this came right after, as a share of what came after that
     fresh    what came right after, in the newest three tenths of the sessions
-    follow   what came right after, in the sessions as they were, returns to a product included
     pair     what came right after the latest two products in a row, or `follow` where nothing did
+
+The last three say again what `follow` says, in other ways: trees make something of that, while in
+a sum of shares it would count four times. They name candidates, and have no part in the sum.
 """
 
 from __future__ import annotations
@@ -43,9 +46,9 @@ LAG_DECAYS = {
     "next": 1.0,
     "walk": 2.0,
     "recent": 2.0,
+    "follow": 0.7,
     "back": 0.5,
     "fresh": 0.5,
-    "follow": 0.7,
 }
 """The tables in their order; None is chosen with the linear model."""
 
