@@ -90,7 +90,7 @@ def test_a_day_with_few_segments_is_left_alone(tmp_path: Path) -> None:
     assert merge(tmp_path, most=8) == 9
 
 
-@pytest.mark.parametrize(("day", "merged"), [(today(), 0), (today() - 2, 9)])
+@pytest.mark.parametrize(("day", "merged"), [(today() + 1, 0), (today() - 2, 9)])
 def test_a_day_is_merged_when_it_is_over(tmp_path: Path, day: int, merged: int) -> None:
     add_segments(tmp_path, 9, day=day)
     assert merge(tmp_path, most=8) == merged
