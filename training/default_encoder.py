@@ -6,7 +6,9 @@
 `--photos` is the CC0 clothing dataset of Alexey Grigorev and contributors, reduced to 224 pixels:
 a zip with images.csv (image, label), split_small.csv (image, split) and images/<image>.jpg. Its
 test part is never learned from. The other pictures are drawn here. The same seed gives the same
-pictures and, on one machine, the same weights; about ten minutes on one core.
+pictures and, on one machine, the same weights; about ten minutes on one core. The encoder that
+is shipped was made before the recipe had its latest changes (`docs/photos.md` says which), so that
+a run today gives another one.
 """
 
 from __future__ import annotations
