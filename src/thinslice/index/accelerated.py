@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
 FILE = "codes.faiss"
-LARGE = 300_000
-"""Rows of a segment from which the codes are worth their building."""
 
 MOST_CODES = 128
 """Codes of half a byte that a row has at most; each stands for 2, 4 or 8 of its numbers."""

@@ -22,7 +22,6 @@ from thinslice.domain import Product
 from thinslice.durable import write_durably
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.evaluation.photo_search import PhotoQuality, photo_quality
-from thinslice.index.accelerated import LARGE, faiss_or_none
 from thinslice.index.vector_index import VectorIndex
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.distortions import distorted
@@ -108,8 +107,6 @@ def learn_album(
     bits = {part: BITS[part] for part in encoder.dimensions}
     index = VectorIndex.create(folder / "index", encoder=encoder.hash, bits=bits)
     index.add(ids, vectors)
-    if len(ids) >= LARGE and faiss_or_none() is not None:
-        index.accelerate()
     learned = teach_heads(album, folder / "heads", encoder, ids, vectors)
     heads = learned.heads
     meta = {
