@@ -154,6 +154,17 @@ def test_a_process_whose_only_version_is_damaged_serves_none_and_says_so(tmp_pat
     assert "no model" in current.problem
 
 
+@pytest.mark.parametrize("part", ["known", "popular", "cosine", "knn"])
+def test_a_version_that_lacks_a_part_is_refused_in_words(tmp_path, part):
+    bundle = learn(checkerboard(60), Settings())
+    del bundle.parts[part]
+    bundle.publish(tmp_path)
+    current = CurrentBundle(tmp_path)
+    assert current.get() is None
+    assert "lacks a part" in current.problem
+    assert "thinslice build" in current.problem
+
+
 def test_every_answer_during_swaps_is_from_a_whole_version(tmp_path):
     """Readers ask all the time while versions are published; none gets a mixture or nothing."""
     published(tmp_path, 10)

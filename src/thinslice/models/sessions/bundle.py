@@ -119,8 +119,10 @@ class Bundle:
     meta: dict[str, Any]
     version: str | None = None
     recommenders: dict[str, Recommender] = field(init=False)
+    known: Known = field(init=False)
 
     def __post_init__(self) -> None:
+        self.known = Known(self.products, self.parts["known"]["sessions"])
         popular = Popularity(self.products, self.parts["popular"])
         near = ItemToItem(self.products, ItemTable.from_arrays(self.parts["cosine"]))
         self.recommenders = {
@@ -149,11 +151,10 @@ class Bundle:
 
     def with_live(self, live: LiveSessions) -> dict[str, Recommender]:
         """The same list makers with what visitors do since then mixed in."""
-        known = Known(self.products, self.parts["known"]["sessions"])
         popular = self.recommenders[POPULAR_LIST]
         assert isinstance(popular, Popularity)
         found = {
-            name: LiveRecommender(name, maker, live, known, latest_only=name == ITEM_TO_ITEM)
+            name: LiveRecommender(name, maker, live, self.known, latest_only=name == ITEM_TO_ITEM)
             for name, maker in self.recommenders.items()
             if maker is not popular
         }
