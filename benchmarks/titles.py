@@ -48,6 +48,7 @@ from thinslice.models.titles.classifier import TitleClassifier
 from thinslice.models.titles.features import clean
 from thinslice.models.titles.refit import refit_titles
 from thinslice.models.titles.training import learn_titles
+from thinslice.shelf.titles.file import classify_file
 
 FEWEST = 20
 ALONE = 500
@@ -368,7 +369,7 @@ def measure_table(titles: TitleSet) -> None:
             writer.writerow(["sku", "title"])
             writer.writerows((i, titles.titles[i % len(titles.titles)]) for i in range(CSV_ROWS))
         began, began_wall = time.process_time(), time.perf_counter()
-        report = of_shop.classify_file(source, output)
+        report = classify_file(of_shop, source, output)
         seconds, wall = time.process_time() - began, time.perf_counter() - began_wall
         print(
             f"{report.rows:,} titles from CSV to CSV: {seconds:.1f} s ({wall:.1f} s on the wall)",

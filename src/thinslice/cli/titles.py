@@ -18,6 +18,7 @@ from thinslice.cli.options import (
     say,
 )
 from thinslice.errors import InputError
+from thinslice.shelf.titles.file import classify_file
 
 titles = typer.Typer(
     help="The bar for asking a person, what people said, and what is in doubt.",
@@ -46,8 +47,8 @@ def classify(
     engine = open_engine(data)
     of_shop = engine.titles(pick_shop(engine, shop))
     with progress_bar(f"classifying {table.name}") as progress:
-        report = of_shop.classify_file(
-            table, output, column=column, in_order=in_order, queue=queue, progress=progress
+        report = classify_file(
+            of_shop, table, output, column=column, in_order=in_order, queue=queue, progress=progress
         )
     reported(report)
     say(f"Wrote {output}.")

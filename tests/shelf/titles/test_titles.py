@@ -11,6 +11,7 @@ from thinslice.domain import Product, Shop
 from thinslice.engine import Engine
 from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.profit.asking import AskingTerms
+from thinslice.shelf.titles.file import classify_file
 from thinslice.shelf.titles.titles import Titles
 
 NOUNS = {
@@ -182,7 +183,7 @@ def test_a_table_comes_back_with_categories_and_the_rows_for_a_person_on_top(
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     titles.agree_terms(AskingTerms(precision=0.9))
     source.write_text("sku;title\n1;soft old lamp 9\n2;quantum flux capacitor\n3;=1+1\n")
-    report = titles.classify_file(source, out, queue=True)
+    report = classify_file(titles, source, out, queue=True)
     lines = out.read_text("utf-8-sig").splitlines()
     assert lines[0].startswith("sku;title;category;confidence;review;why")
     assert [line.split(";")[0] for line in lines[1:]] == ["2", "3", "1"]

@@ -73,7 +73,12 @@ def classify_file(
     queue: bool = False,
     progress: Progress | None = None,
 ) -> FileReport:
-    """`Titles.classify_file`."""
+    """Write a table with categories beside its rows, those for a person on top.
+
+    Stopped at any moment and run again, it goes on where it was. `column` names the titles,
+    `in_order` leaves the rows where they were, `queue` puts the titles that need a person on the
+    review queue as well, `progress` is called with (bytes done, total or None).
+    """
     model, table = titles.model(), TitleTable.open(source, column)
     header = [*table.columns, *ANSWER_COLUMNS]
     about = source.stat()

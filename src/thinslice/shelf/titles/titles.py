@@ -23,7 +23,6 @@ from thinslice.models.titles.features import clean
 from thinslice.models.versions import current
 from thinslice.profit.asking import AskingTerms
 from thinslice.shelf.titles import bars as title_bars
-from thinslice.shelf.titles.file import FileReport, classify_file
 from thinslice.shelf.titles.queue import QueuedTitle, dearest_first, waiting_titles
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.exports.title_rows import TitleTable, title_column
@@ -83,15 +82,6 @@ class Titles:
         """Put titles that need a person on the review queue; return how many wait there."""
         asked = [(clean(a.title), a.title) for a in answers if a.needs_person]
         return self.reviews.wait((key, title) for key, title in asked if key)
-
-    def classify_file(self, source: Path, output: Path, **how: Any) -> FileReport:
-        """Write a table with categories beside its rows, those for a person on top.
-
-        Stopped at any moment and run again, it goes on where it was. Of `how`: `column` names the
-        titles, `in_order` leaves the rows where they were, `queue` puts the titles that need a
-        person on the review queue as well, `progress` is called with (bytes done, total or None).
-        """
-        return classify_file(self, source, output, **how)
 
     # learning
 
