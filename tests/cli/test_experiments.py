@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from thinslice import cli
 from thinslice.config import Settings
 from thinslice.domain import DAY_US, Event, EventType, Product, Shop
 from thinslice.engine import Engine, clock_us
@@ -27,20 +26,9 @@ def engine(tmp_path: Path) -> Engine:
 
 
 @pytest.fixture
-def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `thinslice experiment …`; what it said, on one line."""
-
-    def run_it(*words: str) -> str:
-        data = str(engine.directory.root)
-        monkeypatch.setattr(sys, "argv", ["thinslice", "experiment", *words, "--data", data])
-        try:
-            cli.main()
-        except SystemExit as end:
-            assert end.code in (0, 1, None), end.code
-        said = capsys.readouterr()
-        return " ".join((said.out + said.err).split())
-
-    return run_it
+def run(run_command: Run) -> Run:
+    """Run `thinslice experiment …`."""
+    return partial(run_command, "experiment")
 
 
 def test_how_long_it_takes_is_said_at_the_start(run: Run, engine: Engine) -> None:

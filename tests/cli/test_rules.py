@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from thinslice import cli
 from thinslice.config import Settings
 from thinslice.domain import ListRules, Product, Shop
 from thinslice.engine import Engine
@@ -23,18 +22,9 @@ def engine(tmp_path: Path) -> Engine:
 
 
 @pytest.fixture
-def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run_it(*words: str) -> str:
-        data = str(engine.directory.root)
-        monkeypatch.setattr(sys, "argv", ["thinslice", "rules", *words, "--data", data])
-        try:
-            cli.main()
-        except SystemExit as end:
-            assert end.code in (0, 1, None), end.code
-        said = capsys.readouterr()
-        return " ".join((said.out + said.err).split())
-
-    return run_it
+def run(run_command: Run) -> Run:
+    """Run `thinslice rules …`."""
+    return partial(run_command, "rules")
 
 
 def test_a_product_is_pinned_buried_and_freed(run: Run, engine: Engine) -> None:

@@ -64,11 +64,7 @@ class ImageEncoder:
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors (n, dim) by part, of (n, side, side, 3) uint8 as `decode` makes them."""
-        if pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
-            raise InputError(
-                f"the encoder reads photos as (n, {self.side}, {self.side}, 3), got "
-                f"{pixels.shape}; decode them with side={self.side}"
-            )
+        check_pixels(pixels, self.side)
         if not len(pixels):
             return {part: np.empty((0, dim), np.float32) for part, dim in self.dimensions.items()}
         learned = self._session.run(list(_LEARNED), {"pixels": pixels})
@@ -102,6 +98,15 @@ def main_axes(pixels: NDArray[np.uint8], dimensions: int = SHAPE) -> NDArray[np.
     best = np.argsort(-variances)[:dimensions]
     scaled = axes[:, best] * np.maximum(variances[best], 1e-9) ** -0.25
     return np.concatenate([mean[None], scaled.T]).astype(np.float32)
+
+
+def check_pixels(pixels: NDArray[np.uint8], side: int) -> None:
+    """Raise InputError unless they are photos of the side that an encoder reads."""
+    if pixels.ndim != 4 or pixels.shape[1:] != (side, side, 3):
+        raise InputError(
+            f"the encoder reads photos as (n, {side}, {side}, 3), got {pixels.shape}; "
+            f"decode them with side={side}"
+        )
 
 
 def along(axes: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:

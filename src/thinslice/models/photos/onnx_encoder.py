@@ -23,7 +23,7 @@ import numpy as np
 
 from thinslice.errors import InputError, StorageError
 from thinslice.models.photos.descriptors import COLOURS, colours, edges
-from thinslice.models.photos.encoder import ImageEncoder, along
+from thinslice.models.photos.encoder import ImageEncoder, along, check_pixels
 from thinslice.models.photos.pixels import SIDE, shrunk
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ class OnnxEncoder:
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors (n, dim) by part, of (n, side, side, 3) uint8 as `decode` makes them."""
-        if pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
-            raise InputError(
-                f"the encoder reads photos as (n, {self.side}, {self.side}, 3), got "
-                f"{pixels.shape}; decode them with side={self.side}"
-            )
+        check_pixels(pixels, self.side)
         if not len(pixels):
             return {part: np.empty((0, dim), np.float32) for part, dim in self.dimensions.items()}
         small = pixels if self.side == SIDE else shrunk(pixels)
