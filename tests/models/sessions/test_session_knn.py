@@ -89,7 +89,7 @@ def test_only_the_newest_sessions_are_looked_at():
 
 def test_older_sessions_fade_with_a_half_life():
     log = log_of([["a", "old"], ["a", "new"]])
-    log.times_us[:2] -= 10 * DAY_US
+    log.times_us[2:] += 10 * DAY_US
     knn = KnnSettings(half_life_days=1.0)
     best = session_knn(log, knn).recommend(["a"], 2, now_us=int(log.times_us[-1]))
     assert products_of(best) == ["new", "old"]
@@ -106,11 +106,11 @@ def test_a_model_without_a_single_pair_answers_nothing():
     assert session_knn(log_of([["a"], ["b"]])).recommend(["a"], 5) == []
 
 
-def test_an_index_takes_at_most_ten_bytes_per_click():
+def test_an_index_takes_eight_bytes_per_click_and_eight_per_session():
     rng = np.random.default_rng(0)
     log = log_of([[f"p{p:02}" for p in rng.permutation(99)[:6]] for _ in range(2_000)])
     size = sum(array.nbytes for array in session_knn(log).arrays.values())
-    assert size <= 10 * log.n_events + 1_000 * 4
+    assert size <= 8 * log.n_events + 8 * log.n_sessions + 99 * 16
 
 
 def test_threads_do_not_disturb_each_other():

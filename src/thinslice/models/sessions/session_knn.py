@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import DAY_US, Scored
+from thinslice.domain import DAY_US, MICROSECONDS, Scored
 from thinslice.models.sessions.item_table import read_only
 from thinslice.models.sessions.session_knn_kernels import build_postings
 from thinslice.models.sessions.session_knn_kernels import recommend as recommend_from
@@ -89,7 +89,7 @@ class SessionKnn:
             np.int64(self.settings.neighbours),
             np.int64(self.settings.sample),
             bool(self.settings.cosine),
-            (self.settings.half_life_days or 0.0) * DAY_US,
+            (self.settings.half_life_days or 0.0) * DAY_US / MICROSECONDS,
         )
         self._idf = read_only(_idf_factors(self.arrays["idf"], self.settings.idf_weight))
         self.arguments = (
@@ -141,14 +141,17 @@ class SessionKnn:
         return scratch
 
 
-ARRAYS = ("offsets", "codes", "ended_us", "posting_offsets", "postings", "idf")
+ARRAYS = ("offsets", "codes", "ended_s", "posting_offsets", "postings", "idf")
 """The arrays of a learned model: sessions, and per product its newest sessions."""
 
 
 def learn_session_knn(
     sessions: TrainingSessions, products: ProductCodes, settings: KnnSettings | None = None
 ) -> SessionKnn:
-    """Index the sessions by product. Linear in the events, about 9 bytes for each."""
+    """Index the sessions by product. Linear in the events, about 9 bytes for each.
+
+    When a session ended is kept in seconds, in half the memory: no half-life is that short.
+    """
     settings = settings or KnnSettings()
     posting_offsets, postings, counts = build_postings(
         sessions.offsets, sessions.codes, sessions.n_products, settings.sample
@@ -156,7 +159,7 @@ def learn_session_knn(
     arrays: dict[str, NDArray[np.generic]] = {
         "offsets": _narrow(sessions.offsets),
         "codes": sessions.codes,
-        "ended_us": sessions.ended_us,
+        "ended_s": np.maximum(sessions.ended_us // MICROSECONDS, 0).astype(np.uint32),
         "posting_offsets": posting_offsets,
         "postings": postings,
         "idf": np.log(max(sessions.n_sessions, 1) / np.maximum(counts, 1)).astype(np.float32),

@@ -43,14 +43,14 @@ def vote(
     k: int,
     m: int,
     cosine: bool,
-    half_life_us: float,  # 0 for no decay
+    half_life_s: float,  # 0 for no decay
     position_weights: Any,
     step_weights: Any,
     ahead_weights: Any,
     behind_weights: Any,
     offsets: Any,
     codes: Any,
-    ended_us: Any,
+    ended_s: Any,
     posting_offsets: Any,
     postings: Any,
     idf_factors: Any,
@@ -72,8 +72,9 @@ def vote(
         s = sessions[a]
         if cosine:
             similarities[a] /= math.sqrt(offsets[s + 1] - offsets[s])
-        if half_life_us > 0:
-            similarities[a] *= 0.5 ** (max(0, now_us - ended_us[s]) / half_life_us)
+        if half_life_s > 0:
+            age_s = max(0.0, now_us / 1e6 - ended_s[s])
+            similarities[a] *= 0.5 ** (age_s / half_life_s)
     n_found = _keep_most_similar(sessions, similarities, n_found, k, heap)
     n_touched = _add_up(
         sessions, similarities, n_found, step_weights, ahead_weights, behind_weights,
@@ -85,8 +86,8 @@ def vote(
 @numba.njit(cache=True)
 def recommend(
     query: Any, n_query: int, last: int, n: int, now_us: int, k: int, m: int, cosine: bool,
-    half_life_us: float, position_weights: Any, step_weights: Any, ahead_weights: Any,
-    behind_weights: Any, offsets: Any, codes: Any, ended_us: Any, posting_offsets: Any,
+    half_life_s: float, position_weights: Any, step_weights: Any, ahead_weights: Any,
+    behind_weights: Any, offsets: Any, codes: Any, ended_s: Any, posting_offsets: Any,
     postings: Any, idf_factors: Any, sessions: Any, similarities: Any, heap: Any, scores: Any,
     lag_of: Any, touched: Any, place_of: Any, credits: Any, best: Any, best_scores: Any,
     because: Any,
@@ -95,8 +96,8 @@ def recommend(
     for lag in range(n_query):
         lag_of[query[lag]] = lag + 1
     n_touched, n_found = vote(
-        query, n_query, last, now_us, k, m, cosine, half_life_us, position_weights, step_weights,
-        ahead_weights, behind_weights, offsets, codes, ended_us, posting_offsets, postings,
+        query, n_query, last, now_us, k, m, cosine, half_life_s, position_weights, step_weights,
+        ahead_weights, behind_weights, offsets, codes, ended_s, posting_offsets, postings,
         idf_factors, sessions, similarities, heap, scores, lag_of, touched,
     )  # fmt: skip
     found = select_best(scores, touched, n_touched, n, best)
