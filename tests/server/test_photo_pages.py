@@ -22,7 +22,7 @@ from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.server.access import link_token
 from thinslice.server.pages.photo_form import PhotoForm, from_field, to_field
 from thinslice.server.pages.photo_words import colour_chips, headline
-from thinslice.shelf.photos.search import PhotoWish
+from thinslice.shelf.photos.gallery import PhotoWish
 
 COLOURS = {"red": (200, 40, 40), "blue": (40, 80, 200), "green": (40, 150, 60)}
 KINDS = ("ball", "box", "tower")

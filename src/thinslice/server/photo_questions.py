@@ -18,7 +18,7 @@ from thinslice.errors import InputError
 from thinslice.models.photos.classifier import PhotoTag
 from thinslice.models.photos.pixels import Region, as_jpeg
 from thinslice.server.decoding import DecodingPool
-from thinslice.shelf.photos.search import PhotoHit, PhotoWish
+from thinslice.shelf.photos.gallery import PhotoHit, PhotoWish
 from thinslice.shelf.photos.weights import balanced
 from thinslice.store.wire_values import minor_of
 

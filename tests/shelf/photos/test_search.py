@@ -18,7 +18,8 @@ from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.pixels import decode
-from thinslice.shelf.photos.search import PhotoSearch, PhotoWish
+from thinslice.shelf.photos.gallery import PhotoWish
+from thinslice.shelf.photos.search import PhotoSearch
 from thinslice.shelf.photos.tags import tag_photos
 from thinslice.shelf.photos.weights import balanced
 from thinslice.store.catalog import ShopCatalog

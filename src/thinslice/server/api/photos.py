@@ -32,7 +32,7 @@ from thinslice.server.photo_questions import (
     region_of,
     wish_of,
 )
-from thinslice.shelf.photos.search import PhotoHit
+from thinslice.shelf.photos.gallery import PhotoHit
 
 
 class PhotosApi:

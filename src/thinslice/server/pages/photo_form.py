@@ -18,7 +18,7 @@ import numpy as np
 from thinslice.domain import Filters
 from thinslice.errors import InputError
 from thinslice.server.pages.address import price_minor
-from thinslice.shelf.photos.search import PhotoWish
+from thinslice.shelf.photos.gallery import PhotoWish
 from thinslice.shelf.photos.weights import balanced
 
 if TYPE_CHECKING:

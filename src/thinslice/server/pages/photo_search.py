@@ -26,7 +26,7 @@ from thinslice.server.pages.cards import Card, card, named
 from thinslice.server.pages.photo_form import PhotoForm, from_field, like, to_field
 from thinslice.server.pages.photo_words import PhotoWords, colour_chips, headline
 from thinslice.server.pages.words import shorten
-from thinslice.shelf.photos.search import PhotoWish
+from thinslice.shelf.photos.gallery import PhotoWish
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from thinslice.domain import Product
     from thinslice.server.pages.site import Site
-    from thinslice.shelf.photos.search import PhotoHit
+    from thinslice.shelf.photos.gallery import PhotoHit
     from thinslice.shelf.shelf import Shelf
 
 N_EXAMPLES = 12

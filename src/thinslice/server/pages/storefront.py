@@ -17,7 +17,7 @@ from thinslice.server.pages.browse import Browser, Category
 from thinslice.server.pages.cards import Card, card, named, stock
 from thinslice.server.pages.photo_form import like
 from thinslice.server.pages.words import count, looked_at, shorten
-from thinslice.shelf.photos.search import PhotoWish
+from thinslice.shelf.photos.gallery import PhotoWish
 
 if TYPE_CHECKING:
     from thinslice.engine import Engine

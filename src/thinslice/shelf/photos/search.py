@@ -14,30 +14,26 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import Filters, Product, Scored
+from thinslice.domain import Product, Scored
 from thinslice.durable import locked, make_folder, write_durably
 from thinslice.errors import NotFoundError, StorageError
 from thinslice.index.near_duplicates import near_duplicates
-from thinslice.index.search import Near
-from thinslice.index.vector_index import VectorIndex
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.adopting import adopt
-from thinslice.models.photos.classifier import ImageClassifier, PhotoTag, joined
+from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
 from thinslice.models.photos.encoder import ImageEncoder
-from thinslice.models.photos.onnx_encoder import OnnxEncoder, open_encoder
+from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.versions import current
-from thinslice.ranking.photo_reasons import why
 from thinslice.shelf.photos.decisions import PhotoDecisions
-from thinslice.shelf.photos.filters import Masks, in_colour
+from thinslice.shelf.photos.gallery import Gallery, PhotoHit, PhotoWish
 from thinslice.shelf.photos.heads import LearnedHeads
-from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances
 from thinslice.shelf.photos.learning import (
     Album,
     Progress,
@@ -57,36 +53,10 @@ if TYPE_CHECKING:
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
-EVERYTHING = Filters(in_stock=False)
 DUPLICATE = 0.96
 """Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
 
 _LOOK_AGAIN_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoHit:
-    """A product that was found. `score` is 1 for the same picture; `by_part` are the cosines."""
-
-    product: Product
-    score: float
-    why: str
-    by_part: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoWish:
-    """What is asked beside the photo: how many, which parts count, and what may be shown.
-
-    `weights` by part replace WEIGHTS. `colour` asks for the same in another colour, whatever the
-    colour of the photo. `words` must all be in a product's title, brand or category.
-    """
-
-    n: int = 24
-    weights: Mapping[str, float] = field(default_factory=dict)
-    filters: Filters = EVERYTHING
-    colour: str | None = None
-    words: str = ""
 
 
 class PhotoSearch:
@@ -270,46 +240,7 @@ class PhotoSearch:
         Asked for in another colour, those of the photo's kind come first: `kind`, a category, where
         it is known, else the likeliest. Raises InputError for a part or a colour that is not known.
         """
-        wish = wish or PhotoWish()
-        served, products = self.served(), self._catalog.all()
-        index = served.index.as_it_is()
-        weights = weights_for(index, wish.weights)
-        masks = served.masks_of(index, products)
-        mask = masks.allowed(wish.filters, wish.words)
-        passes = [mask]
-        if wish.colour is not None:
-            weights["colour"] = 0.0
-            kinds = {kind: 1.0} if kind else self._kinds(served, index, masks, vectors)
-            passes = in_colour(masks, wish.colour, kinds, mask, wish.n)
-        found: list[Near] = []
-        for allowed in passes:
-            if len(found) < wish.n:
-                found += index.search(
-                    vectors, wish.n - len(found), weights=weights, allowed=allowed
-                )
-        return [
-            PhotoHit(
-                products[near.product],
-                near.score,
-                why(near.by_part, served.meta["usual"], colour=wish.colour),
-                near.by_part,
-            )
-            for near in found
-        ]
-
-    def _kinds(
-        self, served: Served, index: VectorIndex, masks: Masks, vectors: Vectors
-    ) -> dict[str, float]:
-        """How likely a photo is of each category, by what was learned and by what is near."""
-        shown = masks.allowed(EVERYTHING)
-        near = index.search(vectors, NEIGHBOURS, weights=weights_for(index), allowed=shown)
-        head = served.heads.heads.get("category") if served.heads else None
-        seen: dict[str, float] = {}
-        if head is not None and set(vectors) == set(index.bits):  # words have no shape
-            row = head.chances(joined({part: rows[None] for part, rows in vectors.items()}))[0]
-            seen = dict(zip(head.labels, row.tolist(), strict=True))
-        products = masks.products
-        return kind_chances(seen, [(products[one.product].category, one.score) for one in near])
+        return self._gallery().search(vectors, wish or PhotoWish(), kind)
 
     def similar(self, product: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
         """The products that look most like one of the catalogue, which is not among them."""
@@ -326,20 +257,7 @@ class PhotoSearch:
         Where the encoder reads texts (a pretrained one may), those whose photo fits it best; else
         those that have all of its words, in the order of the catalogue.
         """
-        wish = replace(wish or PhotoWish(), words="")
-        encoder = self.served().encoder
-        if isinstance(encoder, OnnxEncoder) and encoder.reads_texts:
-            vectors = {"style": encoder.encode_texts([words])[0]}
-            reason = "its photo fits the words"
-            return [replace(hit, why=reason) for hit in self.search(vectors, wish)]
-        served, products = self.served(), self._catalog.all()
-        masks = served.masks_of(served.index.as_it_is(), products)
-        mask = masks.allowed(wish.filters, words)
-        if wish.colour is not None:
-            mask = mask & masks.of_colour(wish.colour)
-        rows = np.flatnonzero(mask)[: wish.n]
-        found = (products[masks.ids[row]] for row in rows)
-        return [PhotoHit(product, 1.0, "it has these words", {}) for product in found]
+        return self._gallery().by_words(words, replace(wish or PhotoWish(), words=""))
 
     def nearest(self, product: str, n: int = 20) -> list[Scored]:
         """The products that look most like one of the catalogue, as candidates of a list maker.
@@ -370,8 +288,10 @@ class PhotoSearch:
 
     def colours(self) -> tuple[str, ...]:
         """The colours that can be asked for."""
-        served = self.served()
-        return served.masks_of(served.index.as_it_is(), self._catalog.all()).colours
+        return self._gallery().colours
+
+    def _gallery(self) -> Gallery:
+        return Gallery(self.served(), self._catalog.all())
 
     # what a person should know
 
