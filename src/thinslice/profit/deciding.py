@@ -11,7 +11,7 @@ from thinslice.errors import InputError
 from thinslice.profit.payoff.payoff import Payoff
 from thinslice.profit.payoff.priced import Priced
 from thinslice.profit.predictions.policy import both, expected, probabilities, scores
-from thinslice.profit.rows.columns import Columns
+from thinslice.profit.rows.columns import Columns, same_rows
 
 
 def decide(proba: Any, payoff: Payoff, *, data: Any = None, labels: Any = None) -> NDArray[Any]:
@@ -33,6 +33,7 @@ def decide(proba: Any, payoff: Payoff, *, data: Any = None, labels: Any = None) 
         stated = (0, 1)
     if stated is None or len(stated) != payoff.classes:
         raise InputError(f"decide needs labels=[...], one for each of {payoff.classes} classes")
+    same_rows(proba, data, "proba and data")
     score = scores(proba, tuple(stated), None, "proba")
     chances = both(score, "proba") if score.ndim == 1 else probabilities(score, "proba")
     priced = Priced.of(payoff, len(score), Columns(data))

@@ -182,6 +182,48 @@ def test_capacity_takes_the_best_scores():
         evaluate(y, y_pred=np.ones(2000, int), plan=Plan(PAYOFF, capacity=100), data={"clv": clv})
 
 
+def test_capacity_holds_for_decisions_by_expected_payoff_too():
+    y, score, _ = sample()
+    worth = score * 50 - (1 - score) * 2
+    found = evaluate(y, score, Plan(Payoff(tp=50, fp=-2), threshold="expected payoff", capacity=10))
+    assert sorted(np.flatnonzero(found.policy.decided)) == sorted(np.argsort(-worth)[:10])
+
+
+def three_classes(n=900, seed=0):
+    rng = np.random.default_rng(seed)
+    proba = rng.dirichlet([1, 1, 1], n)
+    y = np.array(["a", "b", "c"])[(proba.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)]
+    return y, proba, Payoff.from_matrix(
+        [[10, -5, 0], [-2, 8, 0], [-3, -4, 0]], labels=["a", "b", "c"], nothing="c"
+    )
+
+
+def test_capacity_counts_every_class_but_doing_nothing():
+    y, proba, payoff = three_classes()
+    worth = proba @ np.array([[10, -5, 0], [-2, 8, 0], [-3, -4, 0]])
+    best = np.argsort(-worth.max(axis=1))[:40]
+    plan = Plan(payoff, capacity=40)
+    found = evaluate(y, proba, plan)
+    assert sorted(np.flatnonzero(found.policy.decided != 2)) == sorted(best)
+    assert (found.policy.decided[best] == worth[best].argmax(axis=1)).all()
+    # Acting on 40 of 900 at random, and the oracle on the 40 dearest, all of class a.
+    truth = {label: int((y == label).sum()) for label in "abc"}
+    everywhere = 10 * truth["a"] - 2 * truth["b"] - 3 * truth["c"]
+    assert found.rivals["all a"].total == pytest.approx(everywhere * 40 / 900)
+    assert found.rivals["oracle"].total == pytest.approx(400)
+    with pytest.raises(InputError, match="acts on 900 rows"):
+        evaluate(y, y_pred=["a"] * 900, plan=plan)
+
+
+def test_what_a_plan_asks_of_classes_is_never_left_out():
+    y, proba, payoff = three_classes()
+    with pytest.raises(InputError, match="a threshold is for two classes, got 0.2 for 3"):
+        evaluate(y, proba, Plan(payoff, threshold=0.2))
+    nameless = Payoff.from_matrix(np.eye(3), labels=["a", "b", "c"])
+    with pytest.raises(InputError, match="means doing nothing"):
+        evaluate(y, proba, Plan(nameless, baseline="random", capacity=40))
+
+
 def test_the_discount_is_half_a_year_of_waiting():
     y = [1] * 30 + [0] * 70
     found = evaluate(y, y_pred=y, plan=Plan(Payoff(tp=10), per_year=2, discount=0.21))
@@ -390,6 +432,17 @@ def test_rows_in_another_order_are_noticed():
     other = pd.Series(P4, index=list(reversed(range(80))))
     with pytest.raises(InputError, match="different orders"):
         evaluate(y, other, Plan(Payoff(tp=1)))
+
+
+@pytest.mark.parametrize("where", ["cluster", "treatment", "baseline", "tp"])
+def test_columns_beside_the_rows_in_another_order_are_noticed(where):
+    y, score, clv = sample(100)
+    turned = pd.Series(clv > 50, index=list(reversed(range(100)))).astype(int)
+    payoff = Payoff(tp=turned if where == "tp" else 1, fn=0.5)
+    plan = Plan(payoff, **({"baseline": turned} if where == "baseline" else {}))
+    given = {where: turned} if where in ("cluster", "treatment") else {}
+    with pytest.raises(InputError, match=f"and (the )?{where} stand in different orders"):
+        evaluate(pd.Series(y), score, plan, **given)
 
 
 def test_a_prediction_plan_survives_its_file_and_shows_changes():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinslice.errors import InputError
+from thinslice.profit.payoff.payoff import Payoff
 from thinslice.profit.payoff.priced import Priced, Pricing
 from thinslice.profit.plan.plan import Plan
 from thinslice.profit.predictions.policy import Policy, by_decisions, by_score, enough_to_tune
@@ -68,14 +69,15 @@ def rivals(
     k = len(labels)
     shares = np.bincount(policy.decided, minlength=k) / len(y)
     mixes: dict[str, NDArray[np.float64]] = {}
-    nothing = _nothing(priced, labels)
+    nothing = nothing_of(priced.payoff, labels)
+    full = min(1.0, (plan.capacity if plan.capacity is not None else len(y)) / len(y))
+    rest = np.zeros(k) if nothing is None else (1 - full) * np.eye(k)[nothing]
     if nothing is not None:
         mixes["nothing"] = np.eye(k)[nothing]
     if k == 2:
-        full = min(1.0, (plan.capacity if plan.capacity is not None else len(y)) / len(y))
-        mixes["all"] = np.array([1 - full, full])
+        mixes["all"] = rest + full * np.eye(k)[1]
     else:
-        mixes |= {f"all {label}": np.eye(k)[j] for j, label in enumerate(labels)}
+        mixes |= {f"all {label}": rest + full * np.eye(k)[j] for j, label in enumerate(labels)}
     mixes["random"] = shares
     found = {name: _mixed(mix, y, priced) for name, mix in mixes.items()}
     name = plan.baseline if isinstance(plan.baseline, str) else "incumbent"
@@ -83,7 +85,7 @@ def rivals(
         decided = _stated(y, labels, plan, priced, columns, cluster, seed)
         found[name] = Own(priced.features(y, decided), *priced.parts(y, decided))
     if priced.actual:
-        best = _oracle(y, plan, priced)
+        best = _oracle(y, plan, priced, nothing)
         found[ORACLE] = Own(priced.features(y, best), *priced.parts(y, best))
     model = priced.features(y, policy.decided)
     tuned = None if policy.final is None else priced.features(y, policy.final)
@@ -143,9 +145,11 @@ def simplest(
 
 
 def _in_words(name: str, rival: Rival) -> str:
-    if name == "all" and rival.counts[:, 0].any():
+    mixed = np.count_nonzero(rival.counts.any(axis=0)) > 1
+    if name == "all" and mixed:
         return "acting at random within the capacity"
-    return SIMPLE.get(name) or f"deciding {name.removeprefix('all ')!r} everywhere"
+    where = "at random within the capacity" if mixed else "everywhere"
+    return SIMPLE.get(name) or f"deciding {name.removeprefix('all ')!r} {where}"
 
 
 def _different(money: NDArray[np.float64], cluster: NDArray[np.int64] | None) -> int:
@@ -153,11 +157,11 @@ def _different(money: NDArray[np.float64], cluster: NDArray[np.int64] | None) ->
     return int(np.count_nonzero(here if cluster is None else np.bincount(cluster, here)))
 
 
-def _nothing(priced: Priced, labels: Sequence[Any]) -> int | None:
+def nothing_of(payoff: Payoff, labels: Sequence[Any]) -> int | None:
+    """The place of the decision that leaves things as they are; None where nobody said."""
     if len(labels) == 2:
         return 0
-    named = priced.payoff.nothing
-    return None if named is None else list(labels).index(named)
+    return None if payoff.nothing is None else list(labels).index(payoff.nothing)
 
 
 def _mixed(mix: NDArray[np.float64], y: NDArray[np.int64], priced: Priced) -> Own:
@@ -171,14 +175,16 @@ def _mixed(mix: NDArray[np.float64], y: NDArray[np.int64], priced: Priced) -> Ow
     return total
 
 
-def _oracle(y: NDArray[np.int64], plan: Plan, priced: Priced) -> NDArray[np.int64]:
+def _oracle(
+    y: NDArray[np.int64], plan: Plan, priced: Priced, nothing: int | None
+) -> NDArray[np.int64]:
     best = priced.best(y)
-    if priced.payoff.classes > 2 or plan.capacity is None or best.sum() <= plan.capacity:
+    if nothing is None or plan.capacity is None:
         return best
-    gain = priced.worth(y, 1) - priced.worth(y, 0)
+    gain = priced.worth(y, best) - priced.worth(y, nothing)
     kept = np.argsort(-gain, kind="stable")[: int(plan.capacity)]
-    chosen = np.zeros(len(y), np.int64)
-    chosen[kept] = gain[kept] > 0
+    chosen = np.full(len(y), nothing)
+    chosen[kept] = np.where(gain[kept] > 0, best[kept], nothing)
     return chosen
 
 
@@ -210,7 +216,8 @@ def _stated(
         return by_score(
             y, score, priced, threshold=fixed, capacity=plan.capacity, cluster=cluster, seed=seed
         ).decided
-    return by_decisions(array, labels, "the baseline", plan.capacity).decided
+    nothing = nothing_of(priced.payoff, labels)
+    return by_decisions(array, labels, "the baseline", plan.capacity, nothing).decided
 
 
 def _scores(array: NDArray[Any], labels: Sequence[Any]) -> bool:

@@ -11,7 +11,7 @@ from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.profit.payoff.payoff import Payoff
 from thinslice.profit.payoff.priced import Priced
 from thinslice.profit.plan.plan import EXPECTED, Plan
-from thinslice.profit.predictions.baselines import rivals
+from thinslice.profit.predictions.baselines import nothing_of, rivals
 from thinslice.profit.predictions.case import Case
 from thinslice.profit.predictions.incremental import Incremental
 from thinslice.profit.predictions.policy import (
@@ -45,13 +45,16 @@ def case_of_decisions(
         raise InputError(
             "give y_score (scores or probabilities) or y_pred (decisions), one of them"
         )
-    for other, what in ((y_score, "y_score"), (y_pred, "y_pred"), (data, "data")):
+    payoff = plan.payoff
+    assert payoff is not None
+    beside = {"y_score": y_score, "y_pred": y_pred, "data": data, "cluster": cluster}
+    beside |= {"treatment": treatment, "the baseline": plan.baseline}
+    beside |= {cell.name: cell.given for cell in payoff.flat()}
+    for what, other in beside.items():
         same_rows(y_true, other, f"y_true and {what}")
     truth = vector(y_true, "y_true")
     if not len(truth):
         raise NotEnoughDataError("y_true is empty; there is nothing to judge")
-    payoff = plan.payoff
-    assert payoff is not None
     labels = _labels(truth, payoff, pos_label)
     y = encode(truth, labels, "y_true")
     _both_classes(y, labels)
@@ -107,8 +110,11 @@ def _policy(
     groups: NDArray[np.int64] | None,
     seed: int,
 ) -> Policy:
+    nothing = nothing_of(priced.payoff, labels)
+    if len(labels) > 2:
+        _check_classes(plan, labels, nothing)
     if y_pred is not None:
-        policy = by_decisions(y_pred, labels, "y_pred", plan.capacity)
+        policy = by_decisions(y_pred, labels, "y_pred", plan.capacity, nothing)
         if len(policy.decided) != len(y):
             raise InputError(
                 f"y_pred has {len(policy.decided)} rows and y_true has {len(y)}; they must be the "
@@ -122,9 +128,10 @@ def _policy(
             "by; leave the threshold out, state one, or pass decisions as y_pred"
         )
     if score.ndim == 2:
-        return by_expected_payoff(probabilities(score, "y_score"), priced)
+        proba = probabilities(score, "y_score")
+        return by_expected_payoff(proba, priced, plan.capacity, nothing)
     if plan.threshold == EXPECTED:
-        return by_expected_payoff(both(score, "y_score"), priced)
+        return by_expected_payoff(both(score, "y_score"), priced, plan.capacity)
     if plan.threshold is None:
         enough_to_tune(len(y))
     threshold = plan.threshold if not isinstance(plan.threshold, str) else None
@@ -138,3 +145,17 @@ def _policy(
         constraints=plan.constraints,
         seed=seed,
     )
+
+
+def _check_classes(plan: Plan, labels: tuple[Any, ...], nothing: int | None) -> None:
+    """What a plan may ask of more than two classes; `InputError` rather than leave it out."""
+    if plan.threshold is not None and plan.threshold != EXPECTED:
+        raise InputError(
+            f"a threshold is for two classes, got {plan.threshold:g} for {len(labels)}; leave it "
+            "out, and every row gets the decision with the highest expected payoff"
+        )
+    if plan.capacity is not None and nothing is None:
+        raise InputError(
+            f"the plan's capacity counts the rows that are acted on, and which of the decisions "
+            f"{list(labels)!r} means doing nothing? Say Payoff.from_matrix(..., nothing=...)"
+        )

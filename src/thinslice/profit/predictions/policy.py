@@ -43,12 +43,18 @@ class Policy:
         return self.optimum is not None
 
 
-def by_decisions(y_pred: Any, labels: Sequence[Any], what: str, capacity: float | None) -> Policy:
-    """Decisions that were given; `InputError` when they act on more rows than the capacity."""
+def by_decisions(
+    y_pred: Any, labels: Sequence[Any], what: str, capacity: float | None, nothing: int | None = 0
+) -> Policy:
+    """Decisions that were given; `InputError` when they act on more rows than the capacity.
+
+    `nothing` is the place of the decision that acts on no row.
+    """
     decided = encode(vector(y_pred, what), labels, what)
-    if capacity is not None and len(labels) == 2 and decided.sum() > capacity:
+    acted = int(np.count_nonzero(decided != nothing))
+    if capacity is not None and acted > capacity:
         raise InputError(
-            f"{what} acts on {decided.sum():,} rows and the plan's capacity is {capacity:g}; give "
+            f"{what} acts on {acted:,} rows and the plan's capacity is {capacity:g}; give "
             "scores as y_score, so that the best of them are chosen"
         )
     return Policy(decided, "decisions as given")
@@ -94,9 +100,25 @@ def by_score(
     )
 
 
-def by_expected_payoff(proba: NDArray[np.float64], priced: Priced) -> Policy:
-    """In every row the decision with the highest expected payoff."""
-    return Policy(expected(proba, priced).argmax(axis=1), "the highest expected payoff, row by row")
+def by_expected_payoff(
+    proba: NDArray[np.float64],
+    priced: Priced,
+    capacity: float | None = None,
+    nothing: int | None = 0,
+) -> Policy:
+    """In every row the decision with the highest expected payoff.
+
+    Where that acts on more rows than the capacity, on those in which it is expected to earn most
+    above the decision at the place `nothing`.
+    """
+    how = "the highest expected payoff, row by row"
+    worth = expected(proba, priced)
+    decided = worth.argmax(axis=1)
+    if capacity is None or nothing is None or np.count_nonzero(decided != nothing) <= capacity:
+        return Policy(decided, how)
+    gain = worth.max(axis=1) - worth[:, nothing]
+    kept = gain >= _reached_by_at_most(gain, capacity)
+    return Policy(np.where(kept, decided, nothing), f"{how}, within the capacity")
 
 
 def expected(proba: NDArray[np.float64], priced: Priced) -> NDArray[np.float64]:
@@ -185,6 +207,7 @@ def _by_class(
         raise InputError(
             f"the columns of {what} have no names and the labels {list(labels)!r} are not in "
             "scikit-learn's sorted order; pass a frame whose columns are named by the labels"
+            + (f", or the column of {labels[1]!r} alone" if len(labels) == 2 else "")
         )
     flat = numbers(array.reshape(-1), f"{what} (counted value by value)")
     return flat.reshape(array.shape)
@@ -221,7 +244,10 @@ def _folds(
 
 
 def _reached_by_at_most(score: NDArray[np.float64], capacity: float) -> float:
-    """The lowest threshold that fits; a group of equal scores that does not is left out whole."""
+    """The lowest threshold that fits; a group of equal scores that does not is left out whole.
+
+    inf where not even the highest scores fit.
+    """
     values, counts = np.unique(-score, return_counts=True)
     fits = np.searchsorted(np.cumsum(counts), capacity, side="right")
     return float(-values[fits - 1]) if fits else float("inf")
