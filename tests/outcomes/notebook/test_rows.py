@@ -62,6 +62,14 @@ def test_a_visitor_in_two_arms_is_an_error(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("x, says", [([1, None, 3], "nan in row 1"), ([1, 5, -3], "-3 in row 2")])
+def test_the_sum_of_a_visitor_hides_no_row_that_is_missing_or_below_0(kind, x, says):
+    table = kind({"id": ["u", "v", "v"], "arm": ["A", "B", "B"], "x": x})
+    with pytest.raises(InputError, match=says):
+        read_rows(table, [Metric("x")], "arm", unit="id")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["x", "arm", "id"])
 def test_a_missing_value_is_an_error(kind, name):
     table = {"id": [1, 2, 3], "arm": ["A", "B", "A"], "x": [1, 2, 3]}

@@ -119,12 +119,18 @@ def test_questions_that_make_no_sense_are_errors():
         design(Metric("spent", max_worse=0), data=history())
     with pytest.raises(InputError, match="mde is a relative change above 0, got -1"):
         design(Metric("spent"), data=history(), mde=-1)
+    with pytest.raises(InputError, match="mde is a relative change above 0, got inf"):
+        design(Metric("spent"), data=history(), mde=float("inf"))
     with pytest.raises(InputError, match="mde names spend"):
         design(Metric("spent"), data=history(), mde={"spent per visitor": 0.1, "spend": 0.1})
+    with pytest.raises(InputError, match="mde names spent, but the metrics are: spent per visitor"):
+        design(Metric("spent"), data=history(), mde={"spent": 0.1})
     with pytest.raises(InputError, match="power is a share"):
         design(Metric("spent"), data=history(), power=80)
     with pytest.raises(InputError, match="visitors_per_day must be above 0"):
         design(Metric("spent"), data=history(), visitors_per_day=0)
+    with pytest.raises(InputError, match="visitors_per_day must be above 0"):
+        design(Metric("spent"), data=history(), visitors_per_day=float("inf"))
     with pytest.raises(InputError, match="1 treatment or more"):
         design(Metric("spent"), data=history(), treatments=0)
     with pytest.raises(InputError, match="leaves 0 to 100 %"):

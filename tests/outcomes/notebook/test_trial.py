@@ -166,7 +166,7 @@ def test_too_few_who_buy_get_no_verdict():
     table["revenue"] = np.where(np.arange(400) < 7, table["revenue"], 0.0)
     found = read(table, metrics=Metric("revenue"))
     assert found.verdict is None
-    assert "needs at least 10 revenue" in found.reason
+    assert "needs at least 10 visitors with revenue" in found.reason
     assert read(shoppers(8)).verdict is None
 
 
@@ -201,6 +201,8 @@ def test_arms_may_be_numbers_or_truths():
         ({"weights": {"A": "half", "B": 1}}, "a weight must be a number, got 'half'"),
         ({"weights": [0.5, 0.5]}, "weights are a dictionary"),
         ({"weights": {"A": float("nan"), "B": 1}}, "above 0, got"),
+        ({"weights": {"A": float("inf"), "B": 1}}, "above 0, got"),
+        ({"tuned_for": float("inf")}, "tuned_for is a number of visitors above 0"),
         ({"unit": "arm"}, "id and arm are two columns"),
         ({"variant": None}, "names the column of the arms"),
     ],

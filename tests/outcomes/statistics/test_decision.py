@@ -128,7 +128,7 @@ def test_too_little_of_what_counts_gets_no_verdict():
     rows = compare_all([Metric("a")], arm(**BASE), arm(**BASE), seen={"a per visitor": 9})
     split = sample_ratio([N, N], [1, 1])
     found = refuse("AB", [N, N], split, rows)
-    assert found.reason.startswith("Too early: a per visitor needs at least 10 a in both variants")
+    assert found.reason.startswith("Too early: a per visitor needs at least 10 visitors with a ")
 
 
 @pytest.mark.parametrize("better", ["higher", "lower"])

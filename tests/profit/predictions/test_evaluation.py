@@ -193,8 +193,12 @@ def three_classes(n=900, seed=0):
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet([1, 1, 1], n)
     y = np.array(["a", "b", "c"])[(proba.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)]
-    return y, proba, Payoff.from_matrix(
-        [[10, -5, 0], [-2, 8, 0], [-3, -4, 0]], labels=["a", "b", "c"], nothing="c"
+    return (
+        y,
+        proba,
+        Payoff.from_matrix(
+            [[10, -5, 0], [-2, 8, 0], [-3, -4, 0]], labels=["a", "b", "c"], nothing="c"
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 from thinslice.errors import InputError
@@ -65,7 +66,7 @@ def intended_shares(
 ) -> dict[str, float]:
     """The intended share of each arm, which sum to 1; equal ones unless stated."""
     given = {name_of(arm): number(w, "a weight") for arm, w in (weights or {}).items()}
-    if given and (set(given) != set(moments) or not all(w > 0 for w in given.values())):
+    if given and (set(given) != set(moments) or not all(0 < w < inf for w in given.values())):
         raise InputError(
             f"weights say the share of each arm, above 0, got {given}; the arms are: "
             f"{', '.join(moments)}"

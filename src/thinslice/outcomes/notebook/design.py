@@ -75,7 +75,7 @@ class Design:
         )
         if self.weeks and self.visitors_per_day:
             size = f"Run it {_weeks(self.weeks)}: {size[0].lower()}{size[1:]}" + (
-                f", {_times(self.days or 0, 'day')} at {self.visitors_per_day:,.0f} a day"
+                f", {_times(self.days or 0, 'day')} at {_rate(self.visitors_per_day)} a day"
             )
         parts = [f"{size}."]
         if len(self.needs) > 1:
@@ -161,7 +161,11 @@ class Design:
 
 
 def _weeks(weeks: int) -> str:
-    return "one whole week" if weeks == 1 else f"{weeks} whole weeks"
+    return "one whole week" if weeks == 1 else f"{weeks:,} whole weeks"
+
+
+def _rate(visitors: float) -> str:
+    return f"{visitors:,.0f}" if visitors >= 10 else f"{visitors:.2g}"
 
 
 def _times(n: int, word: str) -> str:

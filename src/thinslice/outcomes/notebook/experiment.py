@@ -6,6 +6,7 @@ the same way: moments, rows, decision.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,7 +107,7 @@ def _check(variant: str, alpha: float, sequential: bool, tuned_for: float | None
         raise InputError(
             f"sequential is True or False, got {sequential!r}; a number of visitors is tuned_for"
         )
-    if tuned_for is not None and not number(tuned_for, "tuned_for") > 0:
+    if tuned_for is not None and not 0 < number(tuned_for, "tuned_for") < math.inf:
         raise InputError(f"tuned_for is a number of visitors above 0, got {tuned_for}")
 
 

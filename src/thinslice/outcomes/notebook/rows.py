@@ -45,10 +45,12 @@ def read_rows(
     for name in (*names, *(name for name in (variant, unit) if name)):
         if name not in frame.columns:
             raise ColumnError(missing_column(name, frame.columns))
-    if unit is not None:
-        frame = _by_visitor(frame, names, metrics, variant, unit)
     columns = {name: _numbers(frame[name], name) for name in names}
     _check_signs(columns, metrics)
+    if unit is not None:
+        check_finite(columns)  # a sum over a visitor's rows would hide what is missing
+        frame = _by_visitor(frame, names, metrics, variant, unit)
+        columns = {name: _numbers(frame[name], name) for name in names}
     return Rows(columns, _arms(frame[variant], variant) if variant else {})
 
 
@@ -96,7 +98,7 @@ def check_finite(columns: Mapping[str, NDArray[Any]]) -> None:
             row = int(np.argmax(bad))
             raise InputError(
                 f"column {name!r} must be a number in every row, got {column[row]} in row {row} "
-                "(counted from 0); write 0 for a visitor who did nothing"
+                "(counted from 0); write 0 where nothing happened"
             )
 
 

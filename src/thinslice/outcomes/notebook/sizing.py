@@ -56,11 +56,12 @@ def design(
         rows, asked_for = cap_rows(read_rows(data, asked_for, unit=unit), asked_for)
         history = sum_rows(rows)[""]
     asked_for = tuple(with_unit(m, [history]) for m in asked_for if m.is_success or m.is_guardrail)
-    effects = {metric.name: _effect(metric, mde) for metric in asked_for}
-    if isinstance(mde, Mapping) and (unknown := set(mde) - set(effects)):
+    names = [metric.name for metric in asked_for]
+    if isinstance(mde, Mapping) and (unknown := set(mde) - set(names)):
         raise InputError(
-            f"mde names {', '.join(sorted(unknown))}, but the metrics are: {', '.join(effects)}"
+            f"mde names {', '.join(sorted(unknown))}, but the metrics are: {', '.join(names)}"
         )
+    effects = {metric.name: _effect(metric, mde) for metric in asked_for}
 
     def sizes(chosen: Sequence[Metric], looks: bool) -> dict[str, int]:
         level = alpha / treatments
@@ -151,7 +152,7 @@ def _effect(metric: Metric, mde: float | Mapping[str, float]) -> float:
     if not metric.is_success:
         return metric.max_worse or 0.0
     size = mde.get(metric.name) if isinstance(mde, Mapping) else mde
-    if size is None or not number(size, "mde") > 0:
+    if size is None or not 0 < number(size, "mde") < math.inf:
         raise InputError(
             f"mde is a relative change above 0, got {size} for {metric.name!r}; 0.03 is 3 %"
         )
@@ -169,7 +170,9 @@ def _check(power: float, alpha: float, treatments: int, visitors_per_day: float 
             raise InputError(f"{name} is a share between 0 and 1, got {value}")
     if treatments < 1 or treatments != int(treatments):
         raise InputError(f"an experiment has 1 treatment or more, got {treatments}")
-    if visitors_per_day is not None and not number(visitors_per_day, "visitors_per_day") > 0:
+    if visitors_per_day is None:
+        return
+    if not 0 < number(visitors_per_day, "visitors_per_day") < math.inf:
         raise InputError(f"visitors_per_day must be above 0, got {visitors_per_day}")
 
 

@@ -72,7 +72,7 @@ def refuse(
     ]
     if all(row.change == "unknown" for row in asked):
         metric = asked[0].metric
-        counted = (metric.counts or metric.numerator).replace("_", " ")
+        counted = (metric.counts or f"visitors with {metric.numerator}").replace("_", " ")
         return _no_verdict(
             f"Too early: {metric.label.lower()} needs at least {ENOUGH} {counted} in both "
             "variants together, and visitors who differ, before it says anything."

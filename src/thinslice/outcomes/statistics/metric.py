@@ -35,8 +35,7 @@ class Metric:
     covariate   a column known before the experiment, or two of which the first is divided by the
                 second, to take out noise (CUPED). One that was measured after the first exposure
                 would take out the effect as well
-    may_be_negative  whether a visitor's value may be below 0, such as a margin's; else it is an
-                error
+    may_be_negative  whether a row may be below 0, such as a margin or a refund; else it is an error
     counts      the column that says how much there is to go by: below ten in both variants
                 together nothing is concluded
     name        how it is asked for; "clicks per views" unless stated

@@ -69,10 +69,11 @@ class Moments:
         >>> Moments.from_summary("spend", 4, 2.0, 3.0).covariance("spend", "spend")
         3.0
         """
-        if not (n >= 0 and variance >= 0 and math.isfinite(mean) and math.isfinite(variance)):
+        whole = n >= 0 and n % 1 == 0
+        if not (whole and variance >= 0 and math.isfinite(mean) and math.isfinite(variance)):
             raise InputError(
-                f"a summary has a count and a variance of at least 0 and a finite mean, got n={n}, "
-                f"mean={mean}, variance={variance} for {name!r}"
+                "a summary has a whole count and a variance of at least 0 and a finite mean, got "
+                f"n={n}, mean={mean}, variance={variance} for {name!r}"
             )
         squares = max(n - 1, 0) * variance + n * mean * mean
         return cls((name,), int(n), (n * mean,), (squares,))
