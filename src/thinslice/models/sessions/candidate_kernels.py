@@ -263,7 +263,7 @@ def different(latest_first: Any, n: int, query: Any) -> int:
 @numba.njit(cache=True, nogil=True)
 def answer(
     codes: Any, n: int, now_us: int, allow_latest: bool, knn: Any, tables: Any, pairs: Any,
-    facts: Any, seen_us: Any, trees: Any, room: Any, features: Any, touched_codes: Any, query: Any,
+    facts: Any, seen_us: Any, walks: Any, room: Any, features: Any, touched_codes: Any, query: Any,
     place_of: Any,
 ) -> Any:  # fmt: skip
     """The n best products of a session (oldest first), their scores, and who spoke for them.
@@ -282,11 +282,9 @@ def answer(
     )  # fmt: skip
     shares, best = room[3], room[10]
     head = min(found, len(features))
-    if len(trees[0]) > 0:
+    if len(walks[0]) > 0:
         scores = np.zeros(head)
-        add_trees(
-            features, head, trees[0], trees[1], trees[2], trees[3], trees[4], trees[5], scores
-        )
+        add_trees(features, head, walks, scores)
         below = shares[best[head]] if found > head else 1.0
         lowest = 1.0
         for a in range(head):

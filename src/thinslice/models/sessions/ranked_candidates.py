@@ -27,7 +27,7 @@ class RankedCandidates:
         self.candidates = candidates
         self.trees = trees
         self.repeats = repeats
-        self._trees = tuple(Trees.from_arrays((trees or NO_TREES).to_arrays()).to_arrays().values())
+        self._walks = (trees or NO_TREES).walks()
         self._local = threading.local()
 
     def recommend(
@@ -41,7 +41,7 @@ class RankedCandidates:
         codes = [products.of(product, -1) for product in session[-limit:]]
         best, scores, because = answer(
             np.array(codes, np.int32), min(n, len(products)), now_us or self.candidates.last_us,
-            self.repeats, *self.candidates.arguments, self._trees, *self._room(n),
+            self.repeats, *self.candidates.arguments, self._walks, *self._room(n),
         )  # fmt: skip
         ids = products.ids
         return [
