@@ -363,7 +363,7 @@ class Engine:
         products, counting = shelf.catalog.all(), self.rules(shelf.shop.id)
         earlier = learn(inner.train, self.settings, choice).recommenders[SESSION]
         known = Objectives.learn(earlier, inner.test, split.train, products, counting)
-        shelf.keep_objectives(known)
+        shelf.objectives.keep(known)
         return known.compare(learned.recommenders[SESSION], split, known.worths(products), n)
 
     def _incumbent_of_the_log(self, shop_id: str, until_us: int) -> dict[str, ListRecommender]:

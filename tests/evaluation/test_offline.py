@@ -9,7 +9,7 @@ from tests.contracts.session_logs import checkerboard, log_of
 from thinslice.config import Settings
 from thinslice.domain import Scored
 from thinslice.errors import InputError, NotEnoughDataError
-from thinslice.evaluation.offline import PAIRED, evaluate
+from thinslice.evaluation.offline import PAIRED, PROTOCOLS, evaluate
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.models.sessions.bundle import learn
 
@@ -122,6 +122,12 @@ def test_difference_is_paired_and_turns_its_sign():
     assert (back.low, back.estimate, back.high) == pytest.approx(
         (-forth.high, -forth.estimate, -forth.low)
     )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_sentence_names_its_protocol(protocol):
+    found = evaluate({"one": Always("b")}, SPLIT, protocol=protocol)
+    assert found.sentence().startswith(f"By the {protocol} protocol, in ")
 
 
 def test_two_list_makers_that_always_agree_differ_by_nothing():

@@ -10,6 +10,7 @@ from thinslice.config import Settings
 from thinslice.domain import Event, EventType, Product, Query, Shop
 from thinslice.engine import Engine
 from thinslice.errors import InputError
+from thinslice.models.sessions.purchases import PurchaseRates
 from thinslice.report.words import objective_sentences
 
 MINUTE_US = 60_000_000
@@ -91,6 +92,26 @@ def test_a_shop_ranks_for_margin_once_it_knows_what_that_costs(tmp_path):
     )
     rank_for(engine, "clicks")
     assert first(engine) == "cheap"
+
+
+def test_a_new_evaluation_counts_at_once_in_every_process(tmp_path):
+    engine = shop(tmp_path)
+    engine.evaluate("lamps", n=1)
+    rank_for(engine, "margin")
+    other = Engine(Settings(data=tmp_path))
+    assert first(other) == "dear"
+    objectives = engine.shelf("lamps").objectives
+    nobody_buys_dear = PurchaseRates({"cheap": 0.5, "dear": 0.001, "lamp": 0.001}, 0.1)
+    objectives.keep(replace(objectives.known(), rates=nobody_buys_dear))
+    assert first(other) == "cheap"
+
+
+def test_lists_are_ranked_by_the_same_maker_until_something_changes(tmp_path):
+    engine = shop(tmp_path)
+    engine.evaluate("lamps", n=1)
+    objectives = engine.shelf("lamps").objectives
+    assert objectives.maker_of("clicks") is None
+    assert objectives.maker_of("orders") is objectives.maker_of("orders") is not None
 
 
 def test_without_costs_there_is_no_margin_until_a_share_is_stated(tmp_path):

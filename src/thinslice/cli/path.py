@@ -239,7 +239,7 @@ def evaluate(
     kept = engine.shelf(shop_id).results.load("evaluation") if protocol == "honest" else None
     for said in objective_sentences((kept or {}).get("objectives") or {"rows": []}):
         say(said)
-    say(f"Protocol: {protocol}. {evaluation.sentence()}")
+    say(evaluation.sentence())
     if protocol == "honest" and (judgement := engine.judge_offline(shop_id)):
         say(judgement.sentence)
 

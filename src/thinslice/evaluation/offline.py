@@ -135,12 +135,12 @@ class Evaluation:
         return f"{metric}@{self.n}"
 
     def sentence(self) -> str:
-        """Whether the first list maker beats the best of the others, in plain words."""
+        """Whether the first list maker beats the best of the others, and by which protocol."""
         mine, best = self.names[0], self.best_other()
         rate = self.value(mine, "HitRate")
         text = (
-            f"In {rate.estimate:.1%} of {self.sizes['predictions']:,} steps of "
-            f"{self.sizes['test_sessions']:,} later sessions, the next product was among the "
+            f"By the {self.protocol} protocol, in {rate.estimate:.1%} of "
+            f"{self.sizes['predictions']:,} steps of {self.sizes['test_sessions']:,} later sessions, the next product was among the "
             f"{self.n} of {policy_name(mine)} (range {rate.low:.1%} to {rate.high:.1%})."
         )
         if best is None:

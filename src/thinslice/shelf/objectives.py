@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinslice.domain import MARGIN, ORDERS
+from thinslice.domain import CLICKS, MARGIN, ORDERS
+from thinslice.errors import InputError
 from thinslice.evaluation.objectives import Order, compare_objectives, place_chances
 from thinslice.models.sessions.purchases import PurchaseRates, learn_purchase_rates
 from thinslice.profit.payoff.expected import expected_worth
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from thinslice.evaluation.splits import Split
     from thinslice.interfaces import Recommender
     from thinslice.outcomes.counting.rules import Rules
+    from thinslice.store.catalog import ShopCatalog
+    from thinslice.store.results import Results
 
 PAYOFFS = {ORDERS: Payoff.ranking(purchase=1), MARGIN: Payoff.ranking(purchase="margin")}
 """What a shop gains by each outcome of a product on a list; a margin is that of one piece."""
@@ -85,7 +90,7 @@ class Objectives:
             found[objective] = Worth(dict(zip(products, worth.tolist(), strict=True)), usual)
         return found
 
-    def ranked_for(self, objective: str, maker: Recommender, worth: Worth) -> RankedFor:
+    def ranked_for(self, objective: str, worth: Worth, maker: Recommender) -> RankedFor:
         return RankedFor(maker, objective, self.chances, worth)
 
     def compare(
@@ -117,3 +122,67 @@ class Objectives:
         if np.isnan(found).all():
             return None
         return np.where(np.isnan(found), np.nanmean(found), found)
+
+
+Maker = Callable[["Recommender"], RankedFor]
+"""From a list maker to the same one, ranked for an objective."""
+
+_KEPT = "objectives"
+_WORTH_S = 60.0
+"""For so long prices and costs may be those of before: what they make takes a look at each."""
+
+
+class ServedObjectives:
+    """What lists are ranked for by the latest evaluation that was kept; a newer one counts at once.
+
+    Any process may evaluate: the others notice by the time at which it was saved.
+    """
+
+    def __init__(self, results: Results, catalog: ShopCatalog) -> None:
+        self._results = results
+        self._catalog = catalog
+        self._asked: tuple[str, int] = (CLICKS, 0)
+        self._products: Mapping[str, Product] | None = None
+        self._looked_at = -1e9
+        self._maker: Maker | None = None
+
+    def known(self) -> Objectives | None:
+        """What the latest evaluation learned about chances and purchases; None before one."""
+        kept = self._results.load(_KEPT)
+        return Objectives.from_dict(kept) if kept else None
+
+    def keep(self, objectives: Objectives) -> None:
+        """What lists are ranked by from now on."""
+        self._results.save(_KEPT, objectives.to_dict())
+
+    def check(self, objective: str) -> None:
+        """Raise InputError where nothing is known that lists could be ranked by."""
+        found = self.known()
+        if found is None:
+            raise InputError(
+                f"lists are ranked for {objective} once it is known what that costs; "
+                "run thinslice evaluate"
+            )
+        if objective not in found.worths(self._catalog.all()):
+            raise InputError(
+                f"nothing is known to rank for {objective}: that takes orders in the log, and for "
+                "margin the products' costs or a margin share; import them, or state one with "
+                "thinslice shop, then run thinslice evaluate"
+            )
+
+    def maker_of(self, objective: str) -> Maker | None:
+        """What ranks a list maker for the objective; the same one until something changed.
+
+        None where lists stay as they are: for clicks, and where nothing is known to rank by.
+        """
+        if objective == CLICKS:
+            return None
+        asked, products = (objective, self._results.saved_ns(_KEPT)), self._catalog.all()
+        faded = products is not self._products and time.monotonic() - self._looked_at > _WORTH_S
+        if asked != self._asked or faded:
+            known = self.known()
+            worth = known.worths(products).get(objective) if known else None
+            self._maker = partial(known.ranked_for, objective, worth) if known and worth else None
+            self._asked, self._products = asked, products
+            self._looked_at = time.monotonic()
+        return self._maker

@@ -7,7 +7,7 @@ hand, and notices by itself when something newer is in force.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinslice.domain import (
-    CLICKS,
     POPULAR,
     SESSION,
     Experiment,
@@ -31,7 +30,7 @@ from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
 from thinslice.shelf.newcomers import NewcomerSearch, WithNewcomers
-from thinslice.shelf.objectives import PAYOFFS, Objectives
+from thinslice.shelf.objectives import PAYOFFS, ServedObjectives
 from thinslice.shelf.photo_titles import PhotoTitles
 from thinslice.shelf.photos.search import PhotoSearch
 from thinslice.shelf.reviews import Reviews
@@ -47,9 +46,7 @@ from thinslice.store.results import Results
 
 if TYPE_CHECKING:
     from thinslice.interfaces import Recommender
-    from thinslice.ranking.objective import Worth
 
-_OBJECTIVES = "objectives"
 _TWINS = "photo-twins"
 MOST_TWINS = 10_000
 """Pairs of all but the same photo that are looked for."""
@@ -73,10 +70,9 @@ class Shelf:
         self._log = log
         self._experiments: tuple[float, list[Experiment], float] = (-1e9, [], 0.0)
         self._rules: tuple[float, ListRules] = (-1e9, ListRules())
-        self._worth: tuple[float, str, tuple[Objectives, Worth] | None] = (-1e9, CLICKS, None)
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
-        self._in_force: tuple[object, ...] = (None,) * 4
+        self._in_force: tuple[object, ...] = (None,) * 5
         self._forgotten: str | None = None
 
     @cached_property
@@ -122,6 +118,11 @@ class Shelf:
         return Reviews(self.titles, self.photo_search, self.photo_titles)
 
     @cached_property
+    def objectives(self) -> ServedObjectives:
+        """What session lists can be ranked for, as the latest evaluation learned it."""
+        return ServedObjectives(self.results, self.catalog)
+
+    @cached_property
     def newcomers(self) -> NewcomerSearch:
         """What products look like that no session of the model has."""
         return NewcomerSearch(lambda product, n: self.photo_search.nearest(product, n))
@@ -130,12 +131,14 @@ class Shelf:
         """The list makers, catalogue and rules in force, made anew when one of them changes."""
         bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
         rules = self.list_rules()
-        in_force = (bundle, products, lists, rules)
+        makes = self.objectives.maker_of(rules.objective)
+        in_force = (bundle, products, lists, rules, makes)
         if self._ranker is None or any(
             a is not b for a, b in zip(in_force, self._in_force, strict=True)
         ):
-            learned = self._for_objective(self._learned(bundle), rules.objective)
-            makers = {**learned, **self.list_recommenders()}
+            makers = {**self._learned(bundle), **self.list_recommenders()}
+            if makes and SESSION in makers:
+                makers[SESSION] = makes(makers[SESSION])
             self._ranker = Ranker(
                 makers,
                 products,
@@ -145,36 +148,6 @@ class Shelf:
             )
             self._in_force = in_force
         return self._ranker
-
-    def objectives(self) -> Objectives | None:
-        """What the latest evaluation learned about chances and purchases; None before one."""
-        kept = self.results.load(_OBJECTIVES)
-        return Objectives.from_dict(kept) if kept else None
-
-    def keep_objectives(self, objectives: Objectives) -> None:
-        """What lists are ranked by from now on; in force within a minute."""
-        self.results.save(_OBJECTIVES, objectives.to_dict())
-        self._worth = (-1e9, CLICKS, None)
-
-    def _for_objective(
-        self, makers: Mapping[str, Recommender], objective: str
-    ) -> Mapping[str, Recommender]:
-        """The list makers with the session's ranked for the objective, where that is known.
-
-        What products are worth is as of at most a minute ago: it takes a look at each of them.
-        """
-        if objective == CLICKS or SESSION not in makers:
-            return makers
-        looked_at, ranked_for, found = self._worth
-        if ranked_for != objective or time.monotonic() - looked_at > 60:
-            known = self.objectives()
-            worth = known.worths(self.catalog.all()).get(objective) if known else None
-            found = (known, worth) if known and worth else None
-            self._worth = (time.monotonic(), objective, found)
-        if found is None:
-            return makers
-        known, worth = found
-        return {**makers, SESSION: known.ranked_for(objective, makers[SESSION], worth)}
 
     def _learned(self, bundle: Bundle | None) -> dict[str, Recommender]:
         """The model's list makers, with what visitors do just now and what is new mixed in."""
@@ -247,7 +220,7 @@ class Shelf:
                     "look its id up on the page Try it"
                 )
             if after.objective in PAYOFFS and after.objective != before.objective:
-                self._check_objective(after.objective)
+                self.objectives.check(after.objective)
             return after
 
         rules = self._control.change_rules(self.shop.id, checked, who=who, why=why)
@@ -256,21 +229,6 @@ class Shelf:
             with suppress(ThinsliceError):  # titles are compared whatever becomes of the photos
                 self.photo_twins()
         return rules
-
-    def _check_objective(self, objective: str) -> None:
-        """Raise InputError where nothing is known that lists could be ranked by."""
-        found = self.objectives()
-        if found is None:
-            raise InputError(
-                f"lists are ranked for {objective} once it is known what that costs; "
-                "run thinslice evaluate"
-            )
-        if objective not in found.worths(self.catalog.all()):
-            raise InputError(
-                f"nothing is known to rank for {objective}: that takes orders in the log, and for "
-                "margin the products' costs or a margin share; import them, or state one with "
-                "thinslice shop, then run thinslice evaluate"
-            )
 
     def photo_twins(self) -> list[list[str]]:
         """Pairs of product ids whose photos are all but the same, kept until a photo changes."""

@@ -45,6 +45,13 @@ class Results:
             ) from error
         return result
 
+    def saved_ns(self, name: str) -> int:
+        """When the result was saved last, to tell a newer one by; 0 if there is none."""
+        try:
+            return self._file(name).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def keep_file(self, name: str, source: Path) -> None:
         """Keep a copy of a file beside the results, say the rows that an import left out."""
         make_folder(self._folder)
