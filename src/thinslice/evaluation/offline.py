@@ -140,8 +140,9 @@ class Evaluation:
         rate = self.value(mine, "HitRate")
         text = (
             f"By the {self.protocol} protocol, in {rate.estimate:.1%} of "
-            f"{self.sizes['predictions']:,} steps of {self.sizes['test_sessions']:,} later sessions, the next product was among the "
-            f"{self.n} of {policy_name(mine)} (range {rate.low:.1%} to {rate.high:.1%})."
+            f"{self.sizes['predictions']:,} steps of {self.sizes['test_sessions']:,} later "
+            f"sessions, the next product was among the {self.n} of {policy_name(mine)} "
+            f"(range {rate.low:.1%} to {rate.high:.1%})."
         )
         if best is None:
             return text
