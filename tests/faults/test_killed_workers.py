@@ -144,20 +144,20 @@ def test_20_kills_of_the_housekeeper_change_no_count(
     check(engine, acknowledged, "sealed")
 
 
-def test_workers_killed_while_they_start_are_replaced_within_seconds(
+def test_workers_killed_while_they_start_are_replaced(
     start_service: Callable[..., Any], eventually: Any, tmp_path: Path
 ) -> None:
     service = start_service(tmp_path / "data", workers=2)
     killed: set[int] = set()
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
+    began = time.monotonic()
+    while len(killed) < 16:
         for pid in set(service.workers()) - killed:
             time.sleep(random.uniform(0, 1))
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
+        assert time.monotonic() - began < 240, "the killed ones were not replaced"
         time.sleep(0.05)
-    print(f"\n{len(killed)} workers killed while they started")
-    assert len(killed) >= 15
+    print(f"\n{len(killed)} workers killed in {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     assert service.call("GET", "/readyz").status == 200
     print(f"answered {time.monotonic() - began:.1f} s after the last")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,13 +65,12 @@ def test_a_snapshot_is_read_only_and_later_writes_do_not_change_it(catalog: Shop
         before["lamp"] = LAMP  # type: ignore[index]
 
 
-def test_what_another_catalogue_object_wrote_is_seen_within_a_second(catalog: ShopCatalog) -> None:
+def test_what_another_catalogue_object_wrote_is_seen_soon(
+    catalog: ShopCatalog, eventually: Any
+) -> None:
     assert catalog.all() == {}
     ShopCatalog(catalog.path, "EUR").upsert([LAMP])
-    deadline = time.monotonic() + 1
-    while not catalog.all() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert catalog.all() == {"lamp": LAMP}
+    assert eventually(catalog.all) == {"lamp": LAMP}
 
 
 def test_a_hidden_product_stays_and_a_deleted_one_goes(catalog: ShopCatalog) -> None:

@@ -23,8 +23,8 @@ def published(folder: Path, n_sessions: int = 60, now_us: int = SECOND_US) -> Bu
 
 
 def served(current: CurrentBundle, version: str | None) -> bool:
-    """Whether the version is served within two seconds, asking as a server would."""
-    until = time.monotonic() + 2
+    """Whether the version is served soon, asking as a server would."""
+    until = time.monotonic() + 20
     while time.monotonic() < until:
         bundle = current.get()
         if bundle is not None and bundle.version == version:
