@@ -322,6 +322,22 @@ def test_break_even_precision_by_hand():
     assert (found.lift, found.lift_now) == pytest.approx((0.25 / 0.3, 2.5))
 
 
+def test_at_its_break_even_precision_the_fixed_cost_is_paid():
+    # 40 acted on: 20 * 30 - 20 * 10 = 400, and 480 have to come in. Each miss that becomes a hit
+    # brings 40, so two more are needed: 22 of 40.
+    y = np.array([1] * 20 + [0] * 20 + [1] * 20 + [0] * 40)
+    plan = Plan(Payoff(tp=30, fp=-10), fixed_cost=480)
+    found = evaluate(y, y_pred=[1] * 40 + [0] * 60, plan=plan)
+    assert found.break_even().precision == pytest.approx(22 / 40)
+    assert "at least 55 % of those acted on are positive (now 50 %)" in found.reason
+    y[[20, 21, 40, 41]] = [1, 1, 0, 0]
+    again = evaluate(y, y_pred=[1] * 40 + [0] * 60, plan=plan)
+    assert again.profit.total == pytest.approx(480)
+    # If all 40 were positive they would bring 1,200.
+    dear = Plan(Payoff(tp=30, fp=-10), fixed_cost=1_300)
+    assert evaluate(y, y_pred=[1] * 40 + [0] * 60, plan=dear).break_even().precision is None
+
+
 def test_the_tornado_has_the_widest_bar_first_and_the_ends_of_each_range():
     y, score, _ = sample()
     plan = Plan(Payoff(tp=Range(0, 20, 40), fp=-5), threshold=0.3)

@@ -30,11 +30,12 @@ USUAL_DOUBT = 0.1
 class BreakEven:
     """Where the gain is 0, everything else as it is.
 
-    `precision` is the share of the acted-on rows that must be positive for acting to pay for
-    itself (`lift` that share over the share of all rows), each beside what it is now; None where
-    nothing was acted on or acting pays whatever is true. `payoffs` is what a payoff that is one for
-    all rows has to be (`payoffs_now` what it is), `multiples` by how much one that differs by row
-    has to be multiplied, and `fixed_cost` the most that building and running it may cost a year.
+    `precision` is the share of the acted-on rows that must be positive, as many being acted on as
+    now (`lift` that share over the share of all rows), each beside what it is now; None where
+    nothing was acted on, acting pays whatever is true, or not even all of them would do.
+    `payoffs` is what a payoff that is one for all rows has to be (`payoffs_now` what it is),
+    `multiples` by how much one that differs by row has to be multiplied, and `fixed_cost` the most
+    that building and running it may cost a year.
     """
 
     precision: float | None = None
@@ -125,7 +126,7 @@ def break_even(
         elif not cell.constant and money[i, j] and priced.actual:
             multiples[cell.name] = 1 - gain / (factor * float(money[i, j]))
     return BreakEven(
-        *_precision(priced, y, policy),
+        *_precision(priced, y, policy, gain / factor if factor else 0.0),
         payoffs=payoffs,
         payoffs_now=now,
         multiples=multiples,
@@ -165,9 +166,12 @@ def _cells(priced: Pricing) -> list[tuple[tuple[int, int], Cell]]:
 
 
 def _precision(
-    priced: Pricing, y: NDArray[np.int64], policy: Policy
+    priced: Pricing, y: NDArray[np.int64], policy: Policy, gain: float
 ) -> tuple[float | None, float | None, float | None, float | None]:
-    """Acting pays while share * won > (1 - share) * lost, so from lost / (won + lost) on."""
+    """Acting on a positive in place of a negative row brings what one wins and the other loses.
+
+    `gain` is that on these rows, the fixed cost paid.
+    """
     unknown = (None, None, None, None)
     if not isinstance(priced, Priced) or not priced.actual or priced.payoff.classes > 2:
         return unknown
@@ -181,5 +185,7 @@ def _precision(
     won, lost = float(more[acted & (y == 1)].mean()), -float(more[acted & (y == 0)].mean())
     if won <= 0 or lost <= 0:
         return unknown
-    needed = lost / (won + lost)
+    needed = share - gain / (int(acted.sum()) * (won + lost))
+    if not 0 < needed <= 1:
+        return unknown
     return needed, share, needed / usual, share / usual
