@@ -165,6 +165,8 @@ def test_a_payoff_survives_its_plain_form():
         Payoff.from_dict({"matrix": 3})
     with pytest.raises(InputError, match="cannot be made"):
         Payoff.from_dict({"tp": {"distribution": "norm", "args": [1, 2, 3, 4]}})
+    with pytest.raises(InputError, match="tp: norm cannot be made"):
+        Payoff.from_dict({"tp": {"distribution": "norm", "args": ["a"]}})
     with pytest.raises(InputError, match="the distributions are"):
         Payoff.from_dict({"tp": {"distribution": "rv_discrete"}})
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_a_plan_changed_after_it_was_agreed_says_so():
     assert changed.problem == "This plan was changed after it was agreed on 2026-01-01."
     assert changed.to_dict()["problem"] == changed.problem
     assert changed.agree(AGREED).problem is None
+
+
+def test_half_of_an_agreement_is_none():
+    text = PLAN.agree(AGREED).to_yaml()
+    for line, says in (("digest", "a date and no fingerprint"), ("agreed", "a fingerprint and no")):
+        edited = re.sub(rf"^{line}: .*$", f"{line}: null", text, flags=re.M)
+        assert says in (Plan.from_yaml(edited).problem or "")
+    assert Plan.from_yaml(text).problem is None
+    assert PLAN.problem is None
 
 
 def test_the_date_is_no_part_of_the_fingerprint():
@@ -218,6 +228,11 @@ def test_a_share_and_an_amount_that_cannot_be_meant_are_errors(wrong, said):
     with pytest.raises(InputError) as error:
         Plan(Payoff(tp=10, fp=-1), **wrong)
     assert said in str(error.value)
+
+
+def test_brackets_without_end_are_an_error_of_the_file():
+    with pytest.raises(InputError, match="brackets within brackets"):
+        Plan.from_yaml("question: " + "[" * 3000)
 
 
 def test_a_misspelt_field_is_told_with_the_closest():

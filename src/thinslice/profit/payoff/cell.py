@@ -108,7 +108,9 @@ def revived(name: str, value: Any) -> Any:
             )
         kind = getattr(scipy.stats, value["distribution"])
         try:
-            return kind(*value.get("args", ()), **value.get("kwds", {}))
+            made = kind(*value.get("args", ()), **value.get("kwds", {}))
+            made.mean()
+            return made
         except (TypeError, ValueError) as error:
             raise InputError(f"{name}: {value['distribution']} cannot be made: {error}") from None
     if "array" in value:

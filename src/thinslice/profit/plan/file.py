@@ -88,6 +88,11 @@ def read_fields(text: str) -> dict[Any, Any]:
         found = yaml.load(text, Loader=_loader()) or {}  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise InputError(f"a plan is a YAML file with one field per line: {error}") from None
+    except RecursionError:
+        raise InputError(
+            "a plan is a YAML file with one field per line, got brackets within brackets within "
+            "brackets; write it anew with thinslice plan"
+        ) from None
     if not isinstance(found, Mapping):
         raise InputError(f"a plan has fields such as 'kpi: conversion', got {found!r}")
     return _in_todays_words(dict(found))

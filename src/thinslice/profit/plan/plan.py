@@ -121,6 +121,9 @@ class Plan:
         """A sentence when the content is not what was agreed on; None when all is well."""
         if self.digest and self.digest != self.fingerprint():
             return f"This plan was changed after it was agreed on {self.agreed_on}."
+        if bool(self.digest) != (self.agreed_us is not None):
+            there, gone = ("fingerprint", "date") if self.digest else ("date", "fingerprint")
+            return f"This plan has a {there} and no {gone}, so it was changed; agree on it again."
         return None
 
     # handing on
