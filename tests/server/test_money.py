@@ -306,6 +306,11 @@ print(sorted(set(sys.modules) - before))
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_an_amount_copied_from_the_page_is_a_number() -> None:
+    form = MoneyForm.of({"tp": "30", "fp": "\N{MINUS SIGN}7"})
+    assert form.plan() == MoneyForm.of({"tp": "30", "fp": "-7"}).plan()
+
+
 def test_a_long_field_is_cut_and_an_unknown_one_ignored() -> None:
     form = MoneyForm.of({"question": "x" * 9000, "evil": "1"})
     assert len(form.fields["question"]) == 500

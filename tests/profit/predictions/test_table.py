@@ -36,6 +36,12 @@ def test_what_is_named_is_not_guessed() -> None:
     assert chosen.guesses == ()
 
 
+def test_a_column_that_stands_there_twice_is_told() -> None:
+    # A reader of tables calls the second one "score (2)".
+    chosen = choose_columns(table(**{"score (2)": np.zeros(400)}), PLAN, true="left", score="score")
+    assert "Two columns are called 'score'; the first of them is taken." in chosen.guesses
+
+
 def test_noughts_and_ones_need_no_positive_class() -> None:
     rows = table()
     rows["y_true"] = (rows.pop("left") == "yes").astype(float)

@@ -81,6 +81,11 @@ def choose_columns(
     if not score:
         score = _guess_score(table, {true, id} | used)
         said.append(f"The predictions are taken from the column {score!r}.")
+    said += [
+        f"Two columns are called {name!r}; the first of them is taken."
+        for name in sorted({true, score, id} | used)
+        if f"{name} (2)" in table
+    ]
     label = _positive(table[true], true, positive, plan, said)
     decisions = _are_decisions(table[score], table[true])
     if decisions:

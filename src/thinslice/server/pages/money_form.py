@@ -132,7 +132,7 @@ class MoneyForm:
         if not text:
             return None
         try:
-            value = float(text)
+            value = float(text.replace("\N{MINUS SIGN}", "-"))  # as the page itself writes it
         except ValueError:
             value = math.nan
         field = name.removesuffix("_low").removesuffix("_high")
