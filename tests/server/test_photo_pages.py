@@ -189,6 +189,32 @@ def test_a_filter_that_nothing_passes_is_told_and_not_an_error(shops: Any) -> No
     assert "No product passes these filters." in text_of(answer)
 
 
+def test_words_alone_find_products_and_have_an_address(shops: Any) -> None:
+    page = text_of(shops.service.call("GET", "/toys/photo?text=red+towers"))
+    assert {tuple(name.split("-")[:2]) for name in found_in(page)[:4]} == {("tower", "red")}
+    assert "fit “red towers”." in page
+    assert "by its colour" in page
+    assert re.search(r'id="text"[^>]*value="red towers"', page)
+    assert found_in(text_of(send(shops, text="red towers"))) == found_in(page)
+    told = asked(shops, b"", text="red towers", colour="blue")
+    assert {n.split("-")[1] for n in found_in(told["parts"]["found"])} == {"blue"}
+    assert told["link"] == "/toys/photo?text=red%20towers&colour=blue"
+    none = text_of(shops.service.call("GET", "/toys/photo?text=unicorn"))
+    assert "No product has these words." in none
+    assert "Try fewer or other ones" in none
+
+
+def test_words_beside_a_picture_change_what_it_finds(shops: Any) -> None:
+    blue = asked(shops, as_bytes(drawn("tower", "green", 2)), text="but in blue please")
+    found = found_in(blue["parts"]["found"])[:4]
+    assert {tuple(name.split("-")[:2]) for name in found} == {("tower", "blue")}
+    assert "like it, with “but in blue please”" in blue["parts"]["top"]
+    assert blue["link"] == "/toys/photo"
+    page = text_of(shops.service.call("GET", "/toys/photo?product=ball-blue-2&text=no+3"))
+    assert found_in(page)[0] == "ball-blue-3"
+    assert "“no 3” by its title" in page
+
+
 def test_the_script_sends_the_picture_once_and_asks_again_without_it(shops: Any) -> None:
     first = asked(shops, as_bytes(drawn("tower", "green", 2)))
     again = asked(shops, b"", seen=first["seen"], colour="blue")

@@ -34,6 +34,7 @@ WISHES = {
     "price_min": "Only products from this price on, in the shop's currency.",
     "price_max": "Only products up to this price.",
     "in_stock": "Whether only products in stock are shown: true, as it is, or false.",
+    "text": "What it should be like, in words: what they describe comes first.",
     "words": "Only products with all of these words in title, brand or category.",
     "colour": "The same in this colour, whatever the colour of the photo.",
     "colour_share": "What counts, from 0 (shape) over 0.5 (as usual) to 1 (colour).",
@@ -41,6 +42,9 @@ WISHES = {
     "region": "Only this part of the photo: left,top,width,height in shares of it.",
 }
 """What may be said beside the photo, and what it means."""
+
+OF_A_PHOTO = ("colour_share", "weights", "region")
+"""What says nothing where only words are asked for."""
 
 CLASSIFY = {
     "region": WISHES["region"],
@@ -132,6 +136,11 @@ class PhotoDesk:
         """The products that look most like one of the catalogue."""
         return await run_in_threadpool(self._engine.photo_search(shop).similar, product, wish)
 
+    async def by_words(self, shop: str, wish: PhotoWish) -> list[PhotoHit]:
+        """The products that the words of `wish.text` describe."""
+        photos = self._engine.photo_search(shop)
+        return await run_in_threadpool(photos.by_words, wish.text, wish)
+
 
 async def photo_in(request: Request) -> bytes:
     """The photo of a body: the body itself, or the first file of a form. InputError for none."""
@@ -174,6 +183,7 @@ def wish_of(said: Mapping[str, str], currency: str, n: int = 24) -> PhotoWish:
         ),
         colour=wishes.get("colour"),
         words=wishes.get("words", "")[:200],
+        text=wishes.get("text", "")[:200],
     )
 
 

@@ -93,6 +93,31 @@ def test_what_is_wished_is_kept_to(shop: PhotoShop) -> None:
     assert all(word in p["title"] or word in p["category"] for p in found)
 
 
+def test_words_are_searched_without_a_photo_and_with_one(shop: PhotoShop) -> None:
+    product = next(iter(shop.products.values()))
+    kind, colour = product.category.split(" > ")[-1], product.colour
+    address = f"/v1/search?text={quote(f'{colour} {kind}')}&n=2&in_stock=false"
+    found = shop.service.call("GET", address, key=shop.write).json()["products"]
+    assert all(one["category"] == product.category for one in found)
+    assert {shop.products[one["product_id"]].colour for one in found} == {colour}
+    assert f"“{colour.lower()}” by its colour" in found[0]["why"]
+    assert found[0]["by_part"] == {}
+    other = next(p for p in shop.products.values() if p.colour != colour)
+    wish = f"n=2&in_stock=false&text=but+{quote(other.colour)}"
+    found = shop.search(shop.pictures[product.id], wish).json()["products"]
+    assert {shop.products[one["product_id"]].colour for one in found} == {other.colour}
+    assert found[0]["category"] == product.category
+
+
+@pytest.mark.parametrize("wish", ["", "text=", "text=red&region=0,0,1,1", "text=red&klour=red"])
+def test_a_search_by_words_that_says_none_or_speaks_of_a_photo_is_told_so(
+    shop: PhotoShop, wish: str
+) -> None:
+    answer = shop.service.call("GET", f"/v1/search?{wish}", key=shop.write)
+    assert answer.status == 400
+    assert answer.json()["error"]["rule"]
+
+
 def test_a_region_is_searched_by_itself(shop: PhotoShop) -> None:
     left, right = list(shop.products)[0], list(shop.products)[-1]
     both = Image.new("RGB", (800, 400), "white")

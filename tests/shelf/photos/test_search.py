@@ -18,6 +18,7 @@ from thinslice.errors import InputError, NotEnoughDataError, NotFoundError
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.pixels import decode
+from thinslice.ranking.rules import leaf
 from thinslice.shelf.photos.gallery import PhotoWish
 from thinslice.shelf.photos.search import PhotoSearch
 from thinslice.shelf.photos.tags import tag_photos
@@ -416,3 +417,83 @@ def test_a_photo_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
         assert path is not None
         act(path)
     assert drawn.search.build()["photos"] == len(drawn.products) - 2
+
+
+def test_words_find_what_a_thing_is_before_what_its_title_names(shop: Drawn) -> None:
+    listed = sorted({(p.colour, p.category) for p in shop.products.values()})
+    kinds, colours = [], []
+    for colour, category in listed[::5]:
+        hits = shop.search.by_words(f"{colour} {leaf(category)}", PhotoWish(n=3))
+        some = [p for p in shop.products.values() if (p.colour, p.category) == (colour, category)]
+        for hit in hits[: len(some)]:
+            kinds.append(hit.product.category == category)
+            colours.append(hit.product.colour == colour)
+        assert f"“{colour.lower()}” by its colour" in hits[0].why
+    assert np.mean(kinds) > 0.9
+    assert np.mean(colours) > 0.9
+
+
+def test_words_find_products_without_a_photo_and_photos_that_nobody_labelled(
+    tmp_path: Path,
+) -> None:
+    drawn = Drawn(tmp_path, per_cell=4)
+    drawn.catalog.upsert([Product("plain", "Zebu cloth", "Cloth", colour="red")])
+    bare = list(drawn.products.values())[::6]
+    drawn.catalog.patch_all([(p.id, {"colour": "", "title": p.id}) for p in bare])
+    drawn.search.build()
+    assert [h.product.id for h in drawn.search.by_words("zebu")] == ["plain"]
+    wish = PhotoWish(n=100, filters=Filters(in_stock=False))
+    found = 0
+    for product in bare:
+        hits = drawn.search.by_words(f"{product.colour} {leaf(product.category)}", wish)
+        hit = next((h for h in hits if h.product.id == product.id), None)
+        found += hit is not None and f"“{product.colour.lower()}” by its photo" in hit.why
+    assert found > 0.7 * len(bare)
+    drawn.catalog.patch("plain", title="Yak cloth")
+    assert [h.product.id for h in drawn.search.by_words("yak")] == ["plain"]
+    assert drawn.search.by_words("zebu") == []
+
+
+def test_filters_and_a_colour_hold_for_words_too(shop: Drawn) -> None:
+    product = next(iter(shop.products.values()))
+    other = max(p.colour for p in shop.products.values() if p.colour != product.colour)
+    hits = shop.search.by_words(leaf(product.category), PhotoWish(n=50, colour=other))
+    assert hits
+    assert {hit.product.colour for hit in hits} == {other}
+    cheap = Filters(price_max_minor=product.price_minor)
+    for hit in shop.search.by_words(leaf(product.category), PhotoWish(n=50, filters=cheap)):
+        assert hit.product.price_minor is not None and product.price_minor is not None
+        assert hit.product.price_minor <= product.price_minor
+
+
+def test_a_photo_and_words_find_its_kind_as_the_words_say(shop: Drawn) -> None:
+    kind, said = [], []
+    for product in list(shop.products.values())[::9]:
+        vectors = shop.vectors(product.id)
+        kin = [p for p in shop.products.values() if p.category == product.category]
+        other = next(p.colour for p in kin if p.colour != product.colour)
+        hits = shop.search.search(vectors, PhotoWish(n=1, text=f"the same in {other}"))
+        kind.append(hits[0].product.category == product.category)
+        said.append(hits[0].product.colour == other)
+        word = kin[-1].title.split()[0]
+        first = shop.search.search(vectors, PhotoWish(n=10, text=word))
+        assert word in first[0].product.title.split()
+        assert "by its title" in first[0].why
+    assert np.mean(said) == 1
+    assert np.mean(kind) > 0.8
+
+
+def test_a_model_that_reads_moves_a_photo_towards_the_words(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path, per_cell=1)
+    for colour in COLOURS:
+        drawn.store.put(colour, as_jpeg(np.full((90, 90, 3), COLOURS[colour], np.uint8)))
+    drawn.catalog.upsert(Product(c, f"Cloth {n}", "Cloth") for n, c in enumerate(COLOURS))
+    drawn.catalog.mark_photos(COLOURS)
+    drawn.search.build(encoder=str(two_towers(tmp_path / "model")))
+    style = {"weights": {"shape": 0.0, "colour": 0.0}, "n": 3}
+    vectors = drawn.search.vectors_of("red")
+    assert drawn.search.search(vectors, PhotoWish(**style))[0].product.id == "red"
+    blended = drawn.search.search(vectors, PhotoWish(**style, text="something blue"))
+    scores = {hit.product.id: hit.score for hit in blended}
+    assert scores.get("blue", 0) > scores.get("green", 0)
+    assert "blue" in list(scores)[:2]

@@ -9,7 +9,7 @@ import msgspec
 
 import thinslice
 from thinslice.server.api import photo_schemas, schemas, title_schemas
-from thinslice.server.photo_questions import CLASSIFY, WISHES
+from thinslice.server.photo_questions import CLASSIFY, OF_A_PHOTO, WISHES
 
 _BATCH: dict[str, Any] = {
     "type": "object",
@@ -252,6 +252,9 @@ def _photos() -> dict[str, Any]:
         None,
         photo_schemas.ClassifyImageAnswer,
     )
+    words = _operation(
+        "searchWords", "The products that words describe", None, photo_schemas.SimilarAnswer
+    )
     wishes, beside = (
         [
             {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
@@ -262,14 +265,16 @@ def _photos() -> dict[str, Any]:
     product = {"name": "product", "in": "path", "required": True, "schema": {"type": "string"}}
     search["parameters"] = wishes
     similar["parameters"] = [product, *(w for w in wishes if w["name"] != "region")]
+    words["parameters"] = [w for w in wishes if w["name"] not in OF_A_PHOTO]
     classify["parameters"] = beside
     kinds = ("image/jpeg", "image/png", "image/webp", "multipart/form-data")
     for operation in (search, classify):
         operation["requestBody"] = {"required": True, "content": {kind: {} for kind in kinds}}
-    for operation in (search, similar, classify):
+    for operation in (search, words, similar, classify):
         operation["responses"]["404"] = _problem("There is no index of photos, or no such photo.")
     return {
         "/v1/search/image": {"post": search},
+        "/v1/search": {"get": words},
         "/v1/products/{product}/similar": {"get": similar},
         "/v1/classify/image": {"post": classify},
     }

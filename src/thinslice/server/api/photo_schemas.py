@@ -8,7 +8,8 @@ import msgspec
 class FoundProduct(msgspec.Struct):
     """A product that was found: `score` is 1 for the same picture, `why` says what is alike.
 
-    `by_part` has the cosine of each part: style, identity, shape and colour.
+    `by_part` has the cosine of each part: style, identity, shape and colour; none where only words
+    were asked for, and 1 is then for all of the words in every place.
     """
 
     product_id: str
@@ -52,7 +53,7 @@ class SearchImageAnswer(msgspec.Struct):
 
 
 class SimilarAnswer(msgspec.Struct):
-    """The products that look most like one of the catalogue, best first."""
+    """The products that look most like one of the catalogue, or that words describe, best first."""
 
     products: list[FoundProduct]
 

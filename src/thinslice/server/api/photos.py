@@ -28,6 +28,7 @@ from thinslice.server.pages.address import photo_address
 from thinslice.server.photo_questions import (
     CLASSIFY,
     MOST_CHARACTERS,
+    OF_A_PHOTO,
     PhotoDesk,
     region_of,
     wish_of,
@@ -47,6 +48,7 @@ class PhotosApi:
         """To stand before the address of a product, which takes every longer address as its id."""
         routes = [
             Route("/v1/search/image", self.search, methods=["POST"]),
+            Route("/v1/search", self.by_words, methods=["GET"]),
             Route("/v1/products/{product:path}/similar", self.similar, methods=["GET"]),
             Route("/v1/classify/image", self.classify, methods=["POST"]),
         ]
@@ -74,6 +76,18 @@ class PhotosApi:
             raise InputError("a region is of a photo that is sent, not of a product; leave it out")
         wish = wish_of(said, caller.shop.currency, n=8)
         hits = await self._desk.similar(caller.shop.id, request.path_params["product"], wish)
+        return answer(SimilarAnswer(_products(caller.shop, hits)), headers=caller.headers())
+
+    async def by_words(self, request: Request) -> Response:
+        """The products that words describe; a photo is not needed."""
+        caller = self._keys.caller(request.headers)
+        said = dict(request.query_params)
+        if unfit := [name for name in OF_A_PHOTO if name in said]:
+            raise InputError(f"{unfit[0]} is for a photo, and here are words only; leave it out")
+        wish = wish_of(said, caller.shop.currency)
+        if not wish.text:
+            raise InputError("a search by words needs some; say them as ?text=red+summer+dress")
+        hits = await self._desk.by_words(caller.shop.id, wish)
         return answer(SimilarAnswer(_products(caller.shop, hits)), headers=caller.headers())
 
     async def classify(self, request: Request) -> Response:

@@ -38,7 +38,8 @@ _MOST_SEEN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class PhotoForm:
-    """What was typed, chosen and moved. Without `product` and `seen` nothing is looked for yet."""
+    """What was typed, chosen and moved. Without `product`, `seen` and `text` nothing is looked for
+    yet."""
 
     product: str = ""
     seen: str = ""
@@ -49,6 +50,7 @@ class PhotoForm:
     high: str = ""
     in_stock: bool = False
     words: str = ""
+    text: str = ""
     others: int = 0
 
     @classmethod
@@ -70,6 +72,7 @@ class PhotoForm:
             high=text("high", 20),
             in_stock=text("stock") == "in",
             words=text("words"),
+            text=text("text"),
             others=int(others) % 1000 if others.isascii() and others.isdigit() else 0,
         )
 
@@ -90,7 +93,13 @@ class PhotoForm:
             ),
             colour=self.colour or None,
             words=self.words,
+            text=self.text,
         )
+
+    @property
+    def by_words(self) -> bool:
+        """Whether only words are asked for, and no picture."""
+        return bool(self.text) and not (self.seen or self.product)
 
     @property
     def narrowed(self) -> bool:
@@ -98,9 +107,11 @@ class PhotoForm:
         return any((self.category, self.low, self.high, self.in_stock, self.words))
 
     def link(self, shop: str) -> str:
-        """The address that shows the same for a product of the catalogue; a photo has none."""
+        """The address that shows the same for a product of the catalogue or for words; a photo has
+        none."""
         fields = {
             "product": self.product,
+            "text": self.text,
             "colour": self.colour,
             "balance": "" if self.balance == USUAL else f"{self.balance:g}",
             "category": self.category,
@@ -110,7 +121,8 @@ class PhotoForm:
             "words": self.words,
         }
         query = urlencode({k: v for k, v in fields.items() if v}, quote_via=quote)
-        return photo_page(shop) + (f"?{query}" if query and self.product else "")
+        has_one = self.product or self.by_words
+        return photo_page(shop) + (f"?{query}" if query and has_one else "")
 
 
 def photo_page(shop: str) -> str:

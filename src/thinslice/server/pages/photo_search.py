@@ -44,7 +44,8 @@ N_NEAREST = 10
 LOOK_SIDE = 96
 _MOST_LOOK = 8_000
 _NO_PICTURE = (
-    "Choose a picture first, or start from one of the products below; a JPEG, PNG or WebP file."
+    "Choose a picture first, a JPEG, PNG or WebP file, say what you look for, or start from one of "
+    "the products below."
 )
 
 
@@ -70,7 +71,7 @@ class Answered:
 
     @property
     def asked(self) -> bool:
-        return self.product is not None or bool(self.form.seen)
+        return self.product is not None or bool(self.form.seen) or self.form.by_words
 
 
 class PhotoPage:
@@ -102,7 +103,7 @@ class PhotoPage:
             form, photo, look = PhotoForm.of(sent), await _photo(sent), _look(sent)
         with self._turns.turn():
             try:
-                if not (photo or form.seen or form.product):
+                if not (photo or form.seen or form.product or form.text):
                     raise InputError(_NO_PICTURE)
                 pixels = await self._pixels(shelf, photo) if photo else None
                 found = await asyncio.to_thread(self._answered, shelf, form, pixels)
@@ -135,6 +136,11 @@ class PhotoPage:
             elif form.product:
                 vectors = search.vectors_of(form.product)
                 found.product = named(shelf.catalog.all(), form.product)
+            elif form.text:
+                wish = form.wish(shelf.shop.currency)
+                hits = search.by_words(form.text, wish)
+                found.found = [look_alike(shelf, hit) for hit in hits]
+                return found
             else:
                 found.examples = examples(shelf, form.others)
                 return found
@@ -154,7 +160,7 @@ class PhotoPage:
     def _wrong(self, shelf: Shelf, form: PhotoForm, error: Exception) -> Answered:
         """What is wrong with the question, and where else to begin."""
         message = str(error)
-        form = replace(form, product="", seen="")
+        form = replace(form, product="", seen="", text="")
         return Answered(form, wrong=capital(message), examples=examples(shelf, form.others))
 
     def _page(self, request: Request, shelf: Shelf, found: Answered) -> Response:

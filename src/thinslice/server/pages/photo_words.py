@@ -93,14 +93,22 @@ def headline(
     if found is None:
         return "Show it a picture, and see the products that look like it."
     if not found:
-        return "No product passes these filters."
+        only_words = form.by_words and not (form.narrowed or form.colour)
+        return "No product has these words." if only_words else "No product passes these filters."
+    said = f"“{shorten(form.text, 50)}”"
+    but = f"but {form.colour}" if form.colour else ""
+    wished = " and ".join(filter(None, (but, f"with {said}" if form.text else "")))
     if product is not None:
         title = f"“{shorten(product.title, 50)}”"
-        return f"Like {title}, but {form.colour}." if form.colour else f"These look like {title}."
+        return f"Like {title}, {wished}." if wished else f"These look like {title}."
     kind, colour = (words.kind, words.colour) if words else (None, None)
-    these = f"These {count(len(found))} look" if len(found) > 1 else "This one looks"
-    if form.colour:
-        return f"{these} like it, but {form.colour}."
+    several = len(found) > 1
+    if form.by_words:
+        fit = f"These {count(len(found))} fit" if several else "This one fits"
+        return f"{fit} {said}{f', in {form.colour}' if form.colour else ''}."
+    these = f"These {count(len(found))} look" if several else "This one looks"
+    if wished:
+        return f"{these} like it, {wished}."
     if kind is None or kind.ask:
         return f"{these} most like your picture."
     shade = f"{lower(colour.label)} " if colour and not colour.ask else ""

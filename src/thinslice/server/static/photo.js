@@ -30,7 +30,11 @@ function askSoon() {
 }
 
 function asked() {
-  return Boolean(field.seen.value || field.product.value || source || unread);
+  return Boolean(hasPicture() || field.text.value.trim());
+}
+
+function hasPicture() {
+  return field.seen.value || field.product.value || source || unread;
 }
 
 // The latest question counts; an earlier answer that comes late is dropped.
@@ -60,7 +64,7 @@ async function question(only) {
   const sent = new FormData(form);
   sent.delete("photo");
   if (only) sent.set("only", only);
-  if (field.seen.value || field.product.value) return sent;
+  if (field.seen.value || field.product.value || !hasPicture()) return sent;
   const photo = unread ?? (await reduced());
   sent.set("photo", photo, "photo.jpg");
   return sent;
@@ -79,10 +83,11 @@ function show(found) {
   field.seen.value = found.seen;
   for (const [name, html] of Object.entries(found.parts)) document.getElementById(name).innerHTML = html;
   form.classList.add("asked");
+  form.classList.toggle("by-words", !hasPicture());
   document.getElementById("wish").hidden = false;
   partButton.hidden = !source;
   if (!part) remembered = { product: field.product.value, seen: found.seen };
-  if (field.product.value) history.replaceState(null, "", found.link);
+  history.replaceState(null, "", found.link);
 }
 
 function complain(text) {
@@ -290,6 +295,7 @@ region.addEventListener("keydown", (event) => {
 // ── what matters ────────────────────────────────────────────────────────────────────────────
 
 document.getElementById("wish").addEventListener("input", askSoon);
+field.text.addEventListener("input", askSoon);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const only = event.submitter?.value;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,14 +41,23 @@ class Masks:
     def allowed(self, filters: Filters, words: str = "") -> NDArray[np.bool_]:
         """Rows of products that pass the filters and have every one of the words."""
         wanted = words.casefold().split()
+        return self._kept((filters, *wanted), lambda p: p.has_photo and passes(p, filters, wanted))
 
-        def fits(product: Product) -> bool:
-            if not product.has_photo or not allowed(product, filters):
-                return False
-            text = f"{product.title} {product.brand} {product.category}" if wanted else ""
-            return all(word in text.casefold() for word in wanted)
+    def fits(self, product: Product, filters: Filters, words: str, colour: str | None) -> bool:
+        """Whether one product passes the filters, has all words and is in a colour, if one is
+        asked for; it need not have a photo."""
+        if not passes(product, filters, words.casefold().split()):
+            return False
+        if colour is None:
+            return True
+        row = self.places.get(product.id)
+        name = self._named(colour)
+        return product.colour == name if row is None else bool(self.of_colour(colour)[row])
 
-        return self._kept((filters, *wanted), fits)
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of each product."""
+        return {product: row for row, product in enumerate(self.ids)}
 
     def of_colour(self, colour: str) -> NDArray[np.bool_]:
         """Rows of a colour: as it is listed or, where none is, as the photo looks."""
@@ -71,9 +81,13 @@ class Masks:
         if at is None:
             return np.zeros(len(allowed), bool)
         in_colour = self._colour_chances()[:, at].astype(np.float32)
+        return likeliest_rows(in_colour, self.kind_of(kinds), allowed & self._unlisted(), n)
+
+    def kind_of(self, kinds: Mapping[str, float]) -> NDArray[np.float64]:
+        """How likely each row is of the kind, by its category; `kinds` are chances by category."""
         names, codes = self._categories()
-        of_kind = np.array([kinds.get(name, 0.0) for name in names])[codes]
-        return likeliest_rows(in_colour, of_kind, allowed & self._unlisted(), n)
+        found: NDArray[np.float64] = np.array([kinds.get(name, 0.0) for name in names])[codes]
+        return found
 
     def of_kind(self, category: str) -> NDArray[np.bool_]:
         """Rows of products that are listed under exactly this category."""
@@ -128,6 +142,14 @@ class Masks:
                 self._made.clear()
             self._made[key] = mask
         return mask
+
+
+def passes(product: Product, filters: Filters, words: Sequence[str]) -> bool:
+    """Whether a product passes the filters and has every word in title, brand or category."""
+    if not allowed(product, filters):
+        return False
+    text = f"{product.title} {product.brand} {product.category}" if words else ""
+    return all(word in text.casefold() for word in words)
 
 
 def learned_colours(heads: ImageClassifier | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from thinslice.domain import Filters, Product
 from thinslice.index.search import Near
 from thinslice.index.vector_index import VectorIndex
+from thinslice.index.words import words_of
 from thinslice.models.photos.classifier import joined
 from thinslice.models.photos.onnx_encoder import OnnxEncoder
 from thinslice.ranking.photo_reasons import why
@@ -22,6 +23,7 @@ from thinslice.shelf.photos.filters import Masks, in_colour
 from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances
 from thinslice.shelf.photos.served import Served
 from thinslice.shelf.photos.weights import weights_for
+from thinslice.shelf.photos.words import ProductWords, colour_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
 EVERYTHING = Filters(in_stock=False)
+
+SORTED_AGAIN = 200
+"""Of the photos that have the words, the nearest that are sorted by photo and words together."""
+
+WORDS_COUNT = 0.5
+"""How much a full description counts beside a photo, whose score is 1 for the same picture."""
+
+KIND_COUNTS = 0.5
+"""How much counts that a product is of the photo's kind, where words are asked for, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,8 @@ class PhotoWish:
     """What is asked beside the photo: how many, which parts count, and what may be shown.
 
     `weights` by part replace WEIGHTS. `colour` asks for the same in another colour, whatever the
-    colour of the photo. `words` must all be in a product's title, brand or category.
+    colour of the photo. `words` must all be in a product's title, brand or category. `text` says in
+    words what it should be like, too: products that it describes come first.
     """
 
     n: int = 24
@@ -54,6 +66,7 @@ class PhotoWish:
     filters: Filters = EVERYTHING
     colour: str | None = None
     words: str = ""
+    text: str = ""
 
 
 class Gallery:
@@ -72,23 +85,63 @@ class Gallery:
 
     def search(self, vectors: Vectors, wish: PhotoWish, kind: str | None = None) -> list[PhotoHit]:
         """What looks most like a photo; see `PhotoSearch.search`."""
+        colour, text = wish.colour, wish.text
+        if colour is None and text:
+            colour, text = colour_in(text, self.colours)
         weights = weights_for(self._index, wish.weights)
         mask = self._masks.allowed(wish.filters, wish.words)
         passes = [mask]
-        if wish.colour is not None:
-            weights["colour"] = 0.0
+        kinds: dict[str, float] = {}
+        if colour is not None or text:
             kinds = {kind: 1.0} if kind else self._kinds(vectors)
-            passes = in_colour(self._masks, wish.colour, kinds, mask, wish.n)
+        if colour is not None:
+            weights["colour"] = 0.0
+            passes = in_colour(self._masks, colour, kinds, mask, wish.n)
+        if text and self._reads_texts():
+            vectors, text = self._blended(vectors, text), ""
+        said = self._described(text) if text else None
+        if said is not None:
+            passes = [p & (said > 0) for p in passes] + [p & (said <= 0) for p in passes]
+            added = WORDS_COUNT * said + KIND_COUNTS * self._masks.kind_of(kinds)
         found: list[Near] = []
         for allowed in passes:
             if len(found) < wish.n:
-                found += self._index.search(
-                    vectors, wish.n - len(found), weights=weights, allowed=allowed
-                )
-        return [self._hit(near, wish.colour) for near in found]
+                left = wish.n - len(found)
+                n = left if said is None else max(left, SORTED_AGAIN)
+                near = self._index.search(vectors, n, weights=weights, allowed=allowed)
+                found += (near if said is None else self._by_both(near, added))[:left]
+        return [self._hit(near, colour, text) for near in found]
 
-    def _hit(self, near: Near, colour: str | None) -> PhotoHit:
+    def _reads_texts(self) -> bool:
+        encoder = self._served.encoder
+        return isinstance(encoder, OnnxEncoder) and encoder.reads_texts
+
+    def _blended(self, vectors: Vectors, text: str) -> Vectors:
+        """The vectors of a photo moved towards a text, for an encoder that reads both: the style
+        is half of the one and half of the other."""
+        encoder = self._served.encoder
+        assert isinstance(encoder, OnnxEncoder)
+        both = np.asarray(vectors["style"], np.float32) + encoder.encode_texts([text])[0]
+        return {**vectors, "style": both / max(float(np.linalg.norm(both)), 1e-6)}
+
+    def _described(self, text: str) -> NDArray[np.float32] | None:
+        """How well a text describes each row of the index, 0 where it does not."""
+        found = self._words.find(text)
+        return self._words.described(found) if found.words else None
+
+    def _by_both(self, near: list[Near], added: NDArray[np.floating[Any]]) -> list[Near]:
+        """What was found for a photo in the order of its score and of what words and kind add."""
+        place = self._masks.places
+        return sorted(near, key=lambda o: -o.score - added[place[o.product]])
+
+    @property
+    def _words(self) -> ProductWords:
+        return self._served.words_of(self._index, self._products)
+
+    def _hit(self, near: Near, colour: str | None, text: str) -> PhotoHit:
         reason = why(near.by_part, self._served.meta["usual"], colour=colour)
+        said = self._words.why(words_of(text), near.product) if text else ""
+        reason = f"{reason}; {said}" if said else reason
         return PhotoHit(self._products[near.product], near.score, reason, near.by_part)
 
     def _kinds(self, vectors: Vectors) -> dict[str, float]:
@@ -104,16 +157,24 @@ class Gallery:
             seen = dict(zip(head.labels, row.tolist(), strict=True))
         return kind_chances(seen, [(self._products[o.product].category, o.score) for o in near])
 
-    def by_words(self, words: str, wish: PhotoWish) -> list[PhotoHit]:
+    def by_words(self, text: str, wish: PhotoWish) -> list[PhotoHit]:
         """What fits a description; see `PhotoSearch.by_words`."""
-        encoder = self._served.encoder
-        if isinstance(encoder, OnnxEncoder) and encoder.reads_texts:
-            vectors = {"style": encoder.encode_texts([words])[0]}
-            reason = "its photo fits the words"
-            return [replace(hit, why=reason) for hit in self.search(vectors, wish)]
-        mask = self._masks.allowed(wish.filters, words)
-        if wish.colour is not None:
-            mask = mask & self._masks.of_colour(wish.colour)
-        rows = np.flatnonzero(mask)[: wish.n]
-        found = (self._products[self._masks.ids[row]] for row in rows)
-        return [PhotoHit(product, 1.0, "it has these words", {}) for product in found]
+        if self._reads_texts():
+            encoder = self._served.encoder
+            assert isinstance(encoder, OnnxEncoder)
+            hits = self.search({"style": encoder.encode_texts([text])[0]}, wish)
+            return [replace(hit, why="its photo fits the words") for hit in hits]
+        if wish.colour is not None:  # a colour that was chosen replaces one that was said
+            text = colour_in(text, self.colours)[1] or text
+        words = self._words
+        found = words.find(text)
+        rows = np.flatnonzero(found.matches())
+        hits = []
+        for row in rows[np.argsort(-found.scores[rows], kind="stable")].tolist():
+            product = self._products[words.ids[row]]
+            if self._masks.fits(product, wish.filters, wish.words, wish.colour):
+                reason = words.why(found.words, product.id)
+                hits.append(PhotoHit(product, float(found.scores[row]), reason, {}))
+                if len(hits) == wish.n:
+                    break
+        return hits

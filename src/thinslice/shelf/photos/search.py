@@ -105,6 +105,7 @@ class PhotoSearch:
             vectors = self.encode(np.full((side, side, 3), 255, np.uint8))
             self.tag(vectors)
             self.search(vectors)
+            self.by_words("anything")
 
     def _newest(self, *, force: bool = False) -> Served:
         with self._looking:
@@ -251,13 +252,14 @@ class PhotoSearch:
         found = self.search(vectors, replace(wish, n=wish.n + 1), kind=kind)
         return [hit for hit in found if hit.product.id != product][: wish.n]
 
-    def by_words(self, words: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
-        """The products that fit a description, best first.
+    def by_words(self, text: str, wish: PhotoWish | None = None) -> list[PhotoHit]:
+        """The products that a description fits, best first; a photo is not needed.
 
         Where the encoder reads texts (a pretrained one may), those whose photo fits it best; else
-        those that have all of its words, in the order of the catalogue.
+        those that have more than half of its words, rare ones counting more, in title, brand,
+        category or colour, `photos/words.py`. Products without a photo are found by the latter.
         """
-        return self._gallery().by_words(words, replace(wish or PhotoWish(), words=""))
+        return self._gallery().by_words(text, wish or PhotoWish())
 
     def nearest(self, product: str, n: int = 20) -> list[Scored]:
         """The products that look most like one of the catalogue, as candidates of a list maker.

@@ -17,6 +17,7 @@ from thinslice.models.photos.encoder import SHIPPED
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.versions import current
 from thinslice.shelf.photos.filters import Masks
+from thinslice.shelf.photos.words import ProductWords
 
 
 @dataclass(eq=False)
@@ -29,6 +30,7 @@ class Served:
     heads: ImageClassifier | None
     meta: Mapping[str, Any]
     masks: Masks | None = None
+    words: ProductWords | None = None
 
     def masks_of(self, index: VectorIndex, products: Mapping[str, Product]) -> Masks:
         """The masks over an index and a catalogue, kept for as long as both stay as they are."""
@@ -36,6 +38,13 @@ class Served:
         if masks is None or masks.products is not products or masks.revision != index.revision:
             masks = self.masks = Masks(index, products, self.heads)
         return masks
+
+    def words_of(self, index: VectorIndex, products: Mapping[str, Product]) -> ProductWords:
+        """The words of a catalogue, kept for as long as it stays as it is."""
+        words = self.words
+        if words is None or words.products is not products or words.revision != index.revision:
+            words = self.words = ProductWords(index, products, self.heads, words)
+        return words
 
     @classmethod
     def load(cls, folder: Path) -> Served:
@@ -62,4 +71,4 @@ class Served:
         if version is None or (self.heads and self.heads.version == version):
             return self
         heads = ImageClassifier.load(self.folder / "heads", version)
-        return replace(self, heads=heads, masks=None)
+        return replace(self, heads=heads, masks=None, words=None)
