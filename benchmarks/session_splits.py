@@ -56,6 +56,11 @@ def session_log(events: Iterable[Click]) -> SessionLog:
     )
 
 
+def has_times(log: SessionLog) -> bool:
+    """Whether the times are those of the visits, and not a minute apart for want of any."""
+    return bool(np.abs(np.diff(log.times_us)).max(initial=0) > 60 * MICROSECONDS)
+
+
 def some_sessions(log: SessionLog, at_most: int) -> SessionLog:
     """That many sessions, evenly over the time."""
     kept = np.unique(np.linspace(0, log.n_sessions - 1, min(at_most, log.n_sessions)).astype(int))

@@ -44,6 +44,7 @@ from thinslice.evaluation.replay import Replay, replay_session
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.models.sessions.bundle import Bundle, learn, untuned
 from thinslice.models.sessions.choice import Choice
+from thinslice.models.sessions.entries import EntrySettings
 from thinslice.models.sessions.live import LiveSessions
 from thinslice.models.sessions.tuning import choose
 from thinslice.outcomes.assignment import Placed, place
@@ -307,6 +308,7 @@ class Engine:
             seconds=60 * minutes,
             start=start,
             may_repeat=self.settings.may_repeat,
+            popularity=EntrySettings(self.settings.popularity_half_life_days),
             progress=progress,
         )
 

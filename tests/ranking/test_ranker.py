@@ -95,6 +95,44 @@ def test_before_anything_was_viewed_the_popular_are_shown_and_the_note_says_why(
     assert note.startswith("Nothing was viewed yet; all are popular")
 
 
+@pytest.mark.parametrize("policy", ["session", "item_to_item", "popular"])
+def test_who_comes_in_by_a_category_page_gets_what_is_popular_there_first(policy):
+    found, _ = ranker({}).rank(Query((), n=4, category="home > lighting"), policy)
+    assert [(r.product, r.reason) for r in found] == [
+        ("lamp", "Popular in lighting"),
+        ("bulb", "Popular in lighting"),
+        ("tv", "Popular now"),
+        ("sofa", "Popular now"),
+    ]
+
+
+def test_a_category_page_is_entered_whatever_the_case_and_filled_from_the_catalogue():
+    query = Query((), n=9, category="Home > Lighting")
+    found, note = ranker({}).rank(query, "session")
+    assert ids(found) == ["lamp", "bulb", "tv", "sofa", "chair", "candle"]
+    assert note.startswith("Nothing was viewed yet; all are popular or from the catalogue")
+
+
+def test_a_category_page_that_nothing_is_listed_under_changes_nothing():
+    elsewhere = ranker({}).rank(Query((), n=4, category="Garden"), "session")
+    assert elsewhere == ranker({}).rank(Query((), n=4), "session")
+
+
+def test_what_was_viewed_says_more_than_the_category_page():
+    session = {"lamp": ("bulb", "sofa")}
+    query = Query(("lamp",), n=3, category="Electronics")
+    assert ids(ranker(session).rank(query, "session")[0]) == ["bulb", "sofa", "tv"]
+    assert ranker(session).rank(query, "session") == ranker(session).rank(
+        Query(("lamp",), n=3), "session"
+    )
+
+
+def test_a_list_of_the_shop_s_own_comes_before_the_category_page():
+    makers = ranker(incumbent={EVERYWHERE: ("tv",)})
+    found, _ = makers.rank(Query((), n=2, category="Home > Lighting"), "list:incumbent")
+    assert ids(found) == ["tv", "lamp"]
+
+
 def test_popular_on_request_needs_no_note():
     assert ranker().rank(Query((), n=3), "popular")[1] == ""
 

@@ -104,6 +104,14 @@ def test_a_page_call_is_a_page_view_with_its_name() -> None:
     assert json.loads(event.properties or "") == {"name": "Home"}
 
 
+def test_a_page_call_keeps_its_category() -> None:
+    page = {"type": "page", "messageId": "m", "userId": 7, "category": "Home > Lighting"}
+    assert json.loads(one(page).properties or "") == {"category": "Home > Lighting"}
+    said = one({**page, "properties": {"category": "Sale"}})
+    assert json.loads(said.properties or "") == {"category": "Sale"}
+    assert one({**page, "category": {"odd": 1}}).properties is None
+
+
 def test_a_recommendation_that_was_seen_names_its_exposure() -> None:
     shown = {"experiment": "e", "variant": "b"}
     event = one(track("Recommendation Clicked", rec_id="x1", product_id="p", **shown))

@@ -7,7 +7,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from thinslice.domain import Scored
-from thinslice.ranking.rules import in_category
+from thinslice.ranking.rules import category_steps, in_category
 
 if TYPE_CHECKING:
     from thinslice.domain import Product
@@ -23,7 +23,7 @@ class PopularOrder:
     def __init__(self, popular: Recommender | None, products: Mapping[str, Product]) -> None:
         self._popular: dict[str, list[tuple[int, Scored]]] = {}
         self._others: dict[str, list[Scored]] = {}
-        self._remembered: dict[str, tuple[list[Scored], list[Scored]]] = {}
+        self._remembered: dict[tuple[str, ...], tuple[list[Scored], list[Scored]]] = {}
         ranked = _all_of(popular, len(products)) if popular else []
         for place, candidate in enumerate(ranked):
             product = products.get(candidate.product)
@@ -37,15 +37,22 @@ class PopularOrder:
             self._others.setdefault(product.category, []).append(candidate)
 
     def inside(self, category: str) -> tuple[list[Scored], list[Scored]]:
-        """The products at or below a category: popular ones in order, then those never seen."""
-        if category not in self._remembered:
+        """The products at or below a category: popular ones in order, then those never seen.
+
+        Only categories that have any are remembered: anything may be asked for.
+        """
+        steps = category_steps(category)
+        if steps not in self._remembered:
             popular = merge(*(g for c, g in self._popular.items() if in_category(c, category)))
             others = (g for c, g in self._others.items() if in_category(c, category))
-            self._remembered[category] = (
+            found = (
                 [candidate for _, candidate in popular],
                 [candidate for group in others for candidate in group],
             )
-        return self._remembered[category]
+            if not any(found):
+                return found
+            self._remembered[steps] = found
+        return self._remembered[steps]
 
 
 def _all_of(popular: Recommender, n: int) -> list[Scored]:

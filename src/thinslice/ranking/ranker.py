@@ -3,6 +3,9 @@
     pinned -> the policy's list maker -> popular in the last product's category -> popular
            -> the catalogue -> what had to wait, and what is buried
 
+Where nothing was viewed yet but a category page is open, what is popular in it comes before the
+list maker, unless that is a list of the shop's own.
+
 Each step fills what the one before left open. Every product says where it came from, and the
 note says in plain words when the list is not what was asked for.
 """
@@ -122,10 +125,14 @@ class Ranker:
     def _steps(
         self, query: Query, policy: str, now_us: int | None
     ) -> Iterator[tuple[str, Iterable[Scored]]]:
+        category = self._category_at_hand(query)
+        begins = not query.items and not policy.startswith(LIST_PREFIX)
+        if category and begins:  # a category page is all that is known of the visit
+            yield IN_CATEGORY, self._popular_in(category)
         yield policy, self._candidates(policy, query, now_us)
         if policy != POPULAR:
-            if category := self._last_category(query):
-                yield IN_CATEGORY, self._popular_in(category, query)
+            if category and not begins:
+                yield IN_CATEGORY, self._popular_in(category)
             yield POPULAR, self._candidates(POPULAR, query, now_us)
         yield CATALOGUE, self._rest_of_the_catalogue(query)
 
@@ -134,7 +141,7 @@ class Ranker:
         if maker is None:
             return iter(())
         if policy == POPULAR and query.filters.category:
-            return self._popular_in(query.filters.category, query)
+            return self._popular_in(query.filters.category)
         return self._until_exhausted(maker, query, now_us)
 
     def _until_exhausted(
@@ -149,13 +156,13 @@ class Ranker:
                 return
             taken, n = len(candidates), 8 * n
 
-    def _popular_in(self, category: str, query: Query) -> Iterator[Scored]:
+    def _popular_in(self, category: str) -> Iterator[Scored]:
         """Popular products of a category, from the head of the list before all is sorted."""
         popular = self.recommenders.get(POPULAR)
         if popular is None:
             return
         if self._popular_order is None:
-            for candidate in popular.recommend(query.items, _FIRST_LOOK):
+            for candidate in popular.recommend((), _FIRST_LOOK):
                 product = self.products.get(candidate.product)
                 if product is not None and in_category(product.category, category):
                     yield candidate
@@ -163,7 +170,7 @@ class Ranker:
 
     def _rest_of_the_catalogue(self, query: Query) -> Iterator[Scored]:
         """Products that nobody has looked at yet, those of the category at hand first."""
-        if category := query.filters.category or self._last_category(query):
+        if category := query.filters.category or self._category_at_hand(query):
             yield from self._order().inside(category)[1]
         if not query.filters.category:
             yield from self._order().others
@@ -173,9 +180,10 @@ class Ranker:
             self._popular_order = PopularOrder(self.recommenders.get(POPULAR), self.products)
         return self._popular_order
 
-    def _last_category(self, query: Query) -> str:
+    def _category_at_hand(self, query: Query) -> str:
+        """That of the last product; of the page that is open where none was viewed."""
         last = self.products.get(query.items[-1]) if query.items else None
-        return last.category if last else ""
+        return last.category if last else query.category
 
     def _repeats(self, source: str) -> bool:
         """Whether a list maker was told to let the product at hand compete."""
@@ -208,7 +216,7 @@ class Ranker:
         if because:
             return f"Because you viewed {self._title(because)}"
         if source == IN_CATEGORY:
-            return f"Popular in {leaf(self._last_category(query))}"
+            return f"Popular in {leaf(self._category_at_hand(query))}"
         if source == POPULAR or self.recommenders.get(source) is self.recommenders.get(POPULAR):
             return "Popular now"
         if source == CATALOGUE:

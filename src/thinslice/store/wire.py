@@ -73,6 +73,7 @@ class _Item(msgspec.Struct, rename="camel"):
     user_id: str | int | None = None
     event: str | None = None
     name: str | None = None
+    category: Any = None
     timestamp: str | int | float | None = None
     sent_at: str | int | float | None = None
     properties: dict[str, Any] | None = None
@@ -248,6 +249,8 @@ def _kind(call: _Item, properties: dict[str, Any], trusted: bool) -> str:
     if call.type != "track":
         if call.name:
             properties.setdefault("name", call.name)
+        if call.category and isinstance(call.category, str):
+            properties.setdefault("category", call.category)
         return EventType.PAGE_VIEWED
     name = text_of(call.event or "", "event", MAX_TEXT)
     if name == EventType.RECOMMENDATION_SERVED and not trusted:
@@ -315,7 +318,8 @@ def _check_depth(value: Any) -> None:
 def _check_values(call: _Item, properties: dict[str, Any]) -> None:
     """Refuse what does not survive storage: the character NUL, and integers of over 64 bits."""
     values: list[Any] = [properties, call.message_id, call.anonymous_id, call.user_id]
-    values += [call.event, call.name, call.context.session_id if call.context else None]
+    values += [call.event, call.name, call.category]
+    values += [call.context.session_id if call.context else None]
     while values:
         value = values.pop()
         if isinstance(value, dict):

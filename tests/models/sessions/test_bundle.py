@@ -11,6 +11,9 @@ from tests.contracts.session_logs import checkerboard, log_of
 from thinslice.config import Settings
 from thinslice.errors import NotEnoughDataError
 from thinslice.models.sessions.bundle import Bundle, CurrentBundle, learn
+from thinslice.models.sessions.choice import Choice
+from thinslice.models.sessions.entries import EntrySettings
+from thinslice.models.sessions.live import LiveSessions, with_live_visit
 from thinslice.models.versions import set_current
 
 SECOND_US = 1_000_000
@@ -45,6 +48,25 @@ def test_a_loaded_bundle_answers_as_the_learned_one(tmp_path):
     for name, recommender in learned.recommenders.items():
         answer = loaded.recommenders[name].recommend(["lamp-0", "lamp-1"], 10)
         assert answer == recommender.recommend(["lamp-0", "lamp-1"], 10)
+
+
+def test_a_published_bundle_tells_a_visit_that_begins_from_one_that_runs(tmp_path):
+    log = log_of([["home", "lamp", "lamp"], ["home", "lamp", "bulb"]])
+    choice = Choice(entries=EntrySettings(half_life_days=1.0, later_events=0.1))
+    bundle = learn(log, Settings(), choice)
+    bundle.publish(tmp_path)
+    loaded = Bundle.load(tmp_path, bundle.version)
+    assert loaded.choice.entries == choice.entries
+    for makers in (loaded.recommenders, loaded.with_live(LiveSessions())):
+        assert makers["popular"].recommend((), 1)[0].product == "home"
+        assert makers["popular"].recommend(("bulb",), 1)[0].product == "lamp"
+
+
+def test_what_is_looked_at_now_counts_for_visits_that_begin(tmp_path):
+    choice = Choice(entries=EntrySettings(later_events=0.1))
+    bundle = learn(log_of([["home", "lamp"]] * 3), Settings(), choice)
+    live = with_live_visit(["lamp", "bulb"] * 20, bundle.meta["span"]["last_us"])
+    assert bundle.with_live(live)["popular"].recommend((), 1)[0].product == "lamp"
 
 
 def test_ids_in_any_script_survive(tmp_path):

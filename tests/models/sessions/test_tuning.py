@@ -163,3 +163,9 @@ def test_what_was_served_stays_where_it_is_proven_better(reranked, monkeypatch):
     again = choose(split.train, split.test, compare, seconds=1, start=served)
     assert again.tier == RERANKED
     assert "as before" in again.report["why"]
+
+
+def test_what_visits_begin_with_is_chosen_beside_the_session_list(tuned):
+    split, choice = tuned
+    assert {"as usual", "chosen"} <= set(choice.report["entries"])
+    assert Choice.from_dict(choice.to_dict(), choice.trees).entries == choice.entries

@@ -167,6 +167,26 @@ def test_a_session_is_looked_up_when_no_products_are_sent(lamps: Any, eventually
     eventually(remembered)
 
 
+def test_who_comes_in_by_a_category_page_gets_its_products_first(
+    lamps: Any, eventually: Any
+) -> None:
+    rugs = [{"product_id": f"rug-{n}", "title": f"Rug {n}", "category": "Rugs"} for n in range(3)]
+    body = {"products": rugs}
+    assert lamps.call("PUT", "/v1/products", body, key=lamps.other_secret).status == 200
+    session = uuid.uuid4().hex
+    came_in = track("Product List Viewed", category="Rugs", session_id=session)
+    send(lamps, came_in, key=lamps.other_write)
+
+    def first(**wanted: Any) -> str:
+        wanted["n"] = 4
+        answer = lamps.call("POST", "/v1/recommendations", wanted, key=lamps.other_write).json()
+        return str((answer["products"] or [{"category": None}])[0]["category"])
+
+    eventually(lambda: first(session_id=session) == "Rugs")
+    eventually(lambda: first(items=[], category="Rugs") == "Rugs")
+    assert first(items=[]) == "", "without a category page the catalogue comes as it is"
+
+
 def test_what_was_bought_in_the_session_is_not_shown_again(lamps: Any, eventually: Any) -> None:
     session = uuid.uuid4().hex
     order = {"order_id": session, "products": [{"product_id": "p3"}], "session_id": session}

@@ -15,6 +15,7 @@ from thinslice.models.current import Current
 from thinslice.models.sessions.candidates import ROW, Candidates, learn_candidates
 from thinslice.models.sessions.choice import BLEND, KNN, LINEAR, POPULAR, RERANKED, Choice
 from thinslice.models.sessions.co_occurrence import count_pairs
+from thinslice.models.sessions.entries import ByVisit, learn_entries
 from thinslice.models.sessions.item_table import ItemTable, TableRecommender
 from thinslice.models.sessions.item_to_item import ItemToItem, cosine_table
 from thinslice.models.sessions.linear import solve
@@ -29,6 +30,8 @@ from thinslice.models.sessions.trees import Trees
 from thinslice.models.versions import read_version, write_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from thinslice.config import Settings
@@ -72,6 +75,8 @@ def learn(
         "popular": learn_popularity(log, products, settings.popularity_half_life_days).arrays,
         "known": {"sessions": sessions_with_each(sessions)},
     }
+    if choice.entries is not None:
+        parts["entries"] = learn_entries(log, products, choice.entries).arrays
     if choice.tier in (BLEND, RERANKED):
         parts |= learn_candidates(log, products, choice.knn, choice.linear).to_parts()
     else:
@@ -123,7 +128,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         self.known = Known(self.products, self.parts["known"]["sessions"])
-        popular = Popularity(self.products, self.parts["popular"])
+        popular = self._popular(lambda made, half_life_days: made)
         near = ItemToItem(self.products, ItemTable.from_arrays(self.parts["cosine"]))
         self.recommenders = {
             SESSION: self._session(popular),
@@ -131,7 +136,16 @@ class Bundle:
             popular.name: popular,
         }
 
-    def _session(self, popular: Popularity) -> Recommender:
+    def _popular(self, serve: Callable[[Popularity, float], Recommender]) -> Recommender:
+        """What is popular, as it is served; visits that begin have their own where that pays."""
+        usual_days = self.meta["settings"]["popularity_half_life_days"]
+        popular = serve(Popularity(self.products, self.parts["popular"]), usual_days)
+        if self.choice.entries is None:
+            return popular
+        begun = Popularity(self.products, self.parts["entries"])
+        return ByVisit(serve(begun, self.choice.entries.half_life_days), popular)
+
+    def _session(self, popular: Recommender) -> Recommender:
         """What the choice says."""
         choice, products, parts = self.choice, self.products, self.parts
         if choice.tier == POPULAR:
@@ -152,18 +166,15 @@ class Bundle:
     def with_live(self, live: LiveSessions) -> dict[str, Recommender]:
         """The same list makers with what visitors do since then mixed in."""
         popular = self.recommenders[POPULAR_LIST]
-        assert isinstance(popular, Popularity)
+        learned_us = self.meta["span"]["last_us"]
+        live_popular = self._popular(
+            lambda made, half_life_days: LivePopularity(made, live, learned_us, half_life_days)
+        )
         found = {
             name: LiveRecommender(name, maker, live, self.known, latest_only=name == ITEM_TO_ITEM)
             for name, maker in self.recommenders.items()
             if maker is not popular
         }
-        live_popular = LivePopularity(
-            popular,
-            live,
-            self.meta["span"]["last_us"],
-            self.meta["settings"]["popularity_half_life_days"],
-        )
         return {name: found.get(name, live_popular) for name in self.recommenders}
 
     def publish(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from thinslice.models.sessions.entries import EntrySettings
 from thinslice.models.sessions.linear import LinearSettings
 from thinslice.models.sessions.session_knn import KnnSettings
 from thinslice.models.sessions.trees import Trees
@@ -18,7 +19,8 @@ KNN, LINEAR, BLEND, RERANKED, POPULAR = "knn", "linear", "blend", "reranked", "p
 class Choice:
     """Settings, the tier, the re-ranker's trees where it is switched on, and the report on why.
 
-    `repeats` lets the product at hand be recommended.
+    `repeats` lets the product at hand be recommended. `entries` is None where plain popularity says
+    best what visits begin with.
     """
 
     knn: KnnSettings = field(default_factory=KnnSettings)
@@ -26,6 +28,7 @@ class Choice:
     tier: str = KNN
     trees: Trees | None = None
     repeats: bool = False
+    entries: EntrySettings | None = None
     report: Mapping[str, Any] = field(default_factory=lambda: {"why": "nothing was tuned"})
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,6 +38,7 @@ class Choice:
             "repeats": self.repeats,
             "knn": self.knn.to_dict(),
             "linear": self.linear.to_dict(),
+            "entries": self.entries.to_dict() if self.entries else None,
             "report": dict(self.report),
         }
 
@@ -46,5 +50,6 @@ class Choice:
             values["tier"],
             trees,
             values["repeats"],
+            EntrySettings(**entries) if (entries := values.get("entries")) else None,
             values["report"],
         )

@@ -6,6 +6,7 @@ which gives the places that a visitor would see, without making the lists one by
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -19,7 +20,7 @@ from thinslice.models.sessions.session_knn_kernels import vote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinslice.domain import SessionLog
+    from thinslice.domain import Interval, SessionLog
     from thinslice.models.sessions.item_table import ItemTable
     from thinslice.models.sessions.session_knn import SessionKnn
     from thinslice.models.sessions.steps import Described, Steps
@@ -39,6 +40,26 @@ def hits(places: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def reciprocals(places: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(places > 0, 1.0 / np.maximum(places, 1), 0.0)
+
+
+Compare = Callable[["NDArray[np.float64]", "NDArray[np.float64]"], "Interval"]
+"""The range of sum(sums) / sum(counts), given both by session."""
+
+
+def pays(
+    compare: Compare,
+    new: NDArray[np.int64],
+    old: NDArray[np.int64],
+    session_of: NDArray[np.int64],
+) -> bool:
+    """Whether the new places are proven better on one measure and not worse on the other."""
+    _, session = np.unique(session_of, return_inverse=True)
+    steps = np.bincount(session).astype(np.float64)
+    ranges = [
+        compare(np.bincount(session, of(new) - of(old)).astype(np.float64), steps)
+        for of in (hits, reciprocals)
+    ]
+    return any(r.low > 0 for r in ranges) and all(r.high > 0 and r.estimate >= 0 for r in ranges)
 
 
 def places_in_order(scores: NDArray[np.float64], described: Described) -> NDArray[np.int64]:

@@ -29,6 +29,15 @@ class Popularity:
         self._score_of_code = np.empty(len(products))
         self._score_of_code[arrays["order"]] = arrays["scores"]
 
+    @classmethod
+    def counted(
+        cls, log: SessionLog, products: ProductCodes, weights: NDArray[np.float64]
+    ) -> Popularity:
+        """From the events of a log, each with its weight; ties in the order of the codes."""
+        counts = np.bincount(log.codes, weights, minlength=len(products))
+        order = np.argsort(-counts, kind="stable").astype(np.int32)
+        return cls(products, {"order": order, "scores": counts[order]})
+
     def score_of(self, product: str) -> float:
         """How popular a product is, 0 for one that the model does not know."""
         code = self.products.of(product)
@@ -50,13 +59,17 @@ class Popularity:
 def learn_popularity(
     log: SessionLog, products: ProductCodes, half_life_days: float = 7.0
 ) -> Popularity:
-    """Count events, each worth `0.5 ** (age / half life)`; ties in the order of the codes.
+    """Count events, each worth `0.5 ** (age / half life)`."""
+    return Popularity.counted(log, products, faded(log.times_us, half_life_days))
 
-    The age is measured from the log's last event, so that the same log gives the same order
-    whenever it is learned from.
+
+def faded(times_us: NDArray[np.int64], half_life_days: float) -> NDArray[np.float64]:
+    """What events are worth by their age.
+
+    The age is measured from the last one, so that the same log gives the same order whenever it is
+    learned from.
     """
-    times = np.asarray(log.times_us, np.float64)
+    times = np.asarray(times_us, np.float64)
     age_days = (times.max() - times) / DAY_US if len(times) else times
-    counts = np.bincount(log.codes, 0.5 ** (age_days / half_life_days), minlength=len(products))
-    order = np.argsort(-counts, kind="stable").astype(np.int32)
-    return Popularity(products, {"order": order, "scores": counts[order]})
+    worth: NDArray[np.float64] = 0.5 ** (age_days / half_life_days)
+    return worth

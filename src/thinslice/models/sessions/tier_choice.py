@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from thinslice.models.sessions.places import (
     hits,
     knn_places,
     measure,
+    pays,
     places_as_listed,
     places_in_order,
     popular_places,
@@ -32,12 +33,10 @@ from thinslice.models.sessions.training import training_sessions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinslice.domain import Interval, SessionLog
+    from thinslice.domain import SessionLog
     from thinslice.models.sessions.clock import Clock
+    from thinslice.models.sessions.places import Compare
     from thinslice.models.sessions.steps import Steps
-
-Compare = Callable[["NDArray[np.float64]", "NDArray[np.float64]"], "Interval"]
-"""The range of sum(sums) / sum(counts), given both by session."""
 
 
 class TierChoice:
@@ -118,22 +117,7 @@ class TierChoice:
         return places_in_order(start.trees.score(described.features), described)
 
     def _pays(self, new: NDArray[np.int64], old: NDArray[np.int64], steps: Steps) -> bool:
-        """Whether the new lists are proven better on one measure and not worse on the other."""
-        ranges = [self._difference(new, old, steps, measured) for measured in (hits, reciprocals)]
-        return any(r.low > 0 for r in ranges) and all(
-            r.high > 0 and r.estimate >= 0 for r in ranges
-        )
-
-    def _difference(
-        self,
-        new: NDArray[np.int64],
-        old: NDArray[np.int64],
-        steps: Steps,
-        measured: Callable[[NDArray[np.int64]], NDArray[np.float64]],
-    ) -> Interval:
-        _, session = np.unique(steps.session_of, return_inverse=True)
-        gained = np.bincount(session, measured(new) - measured(old)).astype(np.float64)
-        return self.compare(gained, np.bincount(session).astype(np.float64))
+        return pays(self.compare, new, old, steps.session_of)
 
     def _affordable(self, step_s: float) -> int:
         """Steps that there is time to learn from, given how long describing one takes here.

@@ -17,9 +17,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from thinslice.domain import (
-    BROWSING,
-    Event,
-    EventType,
     Exposure,
     Filters,
     Product,
@@ -31,6 +28,7 @@ from thinslice.errors import InputError, NotFoundError
 from thinslice.server.acknowledge import Acknowledger
 from thinslice.server.answers import answer
 from thinslice.server.api.openapi import document
+from thinslice.server.api.running import RunningVisit, running_visit
 from thinslice.server.api.schemas import (
     BatchAnswer,
     FilterBody,
@@ -184,15 +182,14 @@ class Api:
     async def _query(self, caller: Caller, wanted: RecommendationsBody) -> Query:
         """What was asked, with the running session of the log where no products were sent."""
         visitor = wanted.visitor_id or wanted.anonymousId
-        items, bought = tuple(wanted.items or ()), frozenset(wanted.bought)
+        visit = RunningVisit(tuple(wanted.items or ()), frozenset(), "")
         if wanted.items is None and (visitor or wanted.session_id):
-            touched = await run_in_threadpool(
-                self._running_touches, caller.shop.id, visitor, wanted.session_id
+            visit = await run_in_threadpool(
+                self._running_visit, caller.shop.id, visitor, wanted.session_id
             )
-            items = tuple(product for product, _ in touched)
-            bought |= {p for p, kind in touched if kind == EventType.ORDER_COMPLETED}
+        bought = visit.bought | frozenset(wanted.bought)
         return Query(
-            items=items,
+            items=visit.items,
             n=wanted.n,
             visitor=visitor,
             session=wanted.session_id or None,
@@ -202,17 +199,16 @@ class Api:
             preview=self._preview(caller, wanted.preview) if wanted.preview else None,
             trace=wanted.trace,
             bought=frozenset() if self._engine.settings.buy_again else bought,
+            category=wanted.category or visit.category,
         )
 
     def _preview(self, caller: Caller, text: str) -> tuple[str, str]:
         secret = self._engine.control.signing_secret()
         return read_preview(text, secret, caller.shop.id, trusted=caller.trusted)
 
-    def _running_touches(self, shop: str, visitor: str, session: str) -> list[tuple[str, str]]:
-        events: list[Event] = self._engine.log.running_session(
-            shop, visitor=visitor, session=session
-        )
-        return [(e.product, e.type) for e in events if e.product and e.type in BROWSING]
+    def _running_visit(self, shop: str, visitor: str, session: str) -> RunningVisit:
+        log = self._engine.log
+        return running_visit(log.running_session(shop, visitor=visitor, session=session))
 
 
 def _recommendations(shelf: Shelf, exposure: Exposure) -> RecommendationsAnswer:

@@ -32,7 +32,9 @@ class FilterBody(msgspec.Struct, forbid_unknown_fields=True):
 class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which list is wanted: for these products, or for a session or visitor the log knows.
 
-    What was `bought` in this visit is not shown again; of a session or visitor the log knows it.
+    What was `bought` in this visit is not shown again, and of a `category` whose page is open
+    popular products come first where nothing was viewed yet; of a session or visitor the log knows
+    both.
     `timestamp`, `policy` and `trace` are for the secret key: history, a list maker of one's choice,
     and which rule did what to the list.
     `preview` shows one variant of an experiment, and the list counts for nothing: a text from
@@ -41,6 +43,7 @@ class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
 
     items: Annotated[list[Id], Meta(max_length=500)] | None = None
     bought: Annotated[list[Id], Meta(max_length=500)] = msgspec.field(default_factory=list)
+    category: Annotated[str, Meta(max_length=500)] = ""
     session_id: Annotated[str, Meta(max_length=200)] = ""
     visitor_id: Annotated[str, Meta(max_length=200)] = ""
     anonymousId: Annotated[str, Meta(max_length=200)] = ""
