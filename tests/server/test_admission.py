@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from thinslice.config import Settings
 from thinslice.server import admission
-from thinslice.server.admission import Gate
+from thinslice.server.admission import Gate, Lane, Turns
 
 SETTINGS = Settings(max_in_flight=2, max_waiting_events=10, max_batch_bytes=100)
 
@@ -70,6 +70,42 @@ def test_one_request_too_many_is_sent_away_before_its_body_is_read() -> None:
         assert gate.in_flight == 0
 
     asyncio.run(story())
+
+
+def test_the_quick_lane_has_room_for_as_many_as_leave_while_one_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(admission.time, "monotonic", lambda: now)
+    lane = Lane(2, Turns(16), wait_s=0.2)
+    lane.in_flight = 2
+    assert lane.is_full()
+    for _ in range(2000):  # one each half millisecond: 400 in 0.2 seconds
+        now += 0.0005
+        lane.in_flight += 1
+        lane.leave()
+    lane.in_flight = 390
+    assert not lane.is_full()
+    lane.in_flight = 410
+    assert lane.is_full()
+    lane.in_flight = 3
+    assert not lane.is_full()
+    now += 2  # nobody has left for two seconds
+    assert lane.is_full()
+    lane.in_flight = 1
+    assert not lane.is_full()
+
+
+def test_a_lane_without_a_wait_has_its_places_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(admission.time, "monotonic", lambda: now)
+    lane = Lane(2, Turns(4))
+    for _ in range(2000):
+        now += 0.0005
+        lane.in_flight += 1
+        lane.leave()
+    lane.in_flight = 2
+    assert lane.is_full()
 
 
 def test_events_are_sent_away_while_too_many_wait_for_the_disk() -> None:

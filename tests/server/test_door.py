@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -114,6 +115,73 @@ def test_one_too_many_is_told_when_to_come_back_and_can_stay(
     late.send(BATCH)  # what nobody waits for is no request
     late.send(head("/v1/batch") + BATCH)
     assert late.answer()[0] == 401
+
+
+WHOLE = head("/v1/batch", more="Authorization: Basic bm8ta2V5Og==\r\n") + BATCH
+
+
+def test_what_comes_whole_is_refused_as_what_comes_in_pieces_is(
+    busy: Wire, open_wire: Callable[[], Wire]
+) -> None:
+    wire = open_wire()
+    answers = []
+    for cut in (len(WHOLE), 0, 1, 30, len(WHOLE) - 1, len(WHOLE)):
+        wire.send(WHOLE[:cut])
+        wire.send(WHOLE[cut:])
+        status, headers, body = wire.answer()
+        answers.append((status, {**headers, "date": ""}, body))
+    assert answers[0][:2] == (503, answers[0][1] | {"retry-after": "1"})
+    assert answers == answers[:1] * len(answers)
+    busy.send(BATCH)
+    assert busy.answer()[0] == 401
+    wire.send(WHOLE)
+    assert wire.answer()[0] == 401
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        head("/v1/batch", more="Transfer-Encoding: chunked\r\n") + BATCH,
+        head("/v1/batch", more="Content-Length: 0\r\n") + BATCH,
+        head("/v1/batch", more="Content-Length : 0\r\n") + BATCH,
+        head("/v1/batch", 2) + BATCH,
+        b"POST /v1/batch HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST  HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_what_can_be_read_in_two_ways_ends_the_connection(
+    busy: Wire, open_wire: Callable[[], Wire], request_: bytes
+) -> None:
+    wire = open_wire()
+    wire.send(request_)
+    statuses = []
+    with pytest.raises(ConnectionError):
+        while True:
+            statuses.append(wire.answer()[0])
+    assert set(statuses) <= {400, 503}
+
+
+def test_questions_on_end_are_each_refused_once(busy: Wire, open_wire: Callable[[], Wire]) -> None:
+    wire = open_wire()
+    wire.send(WHOLE * 3)
+    assert [wire.answer()[0] for _ in range(3)] == [503] * 3
+    wire.send(WHOLE)
+    assert wire.answer()[0] == 503
+
+
+def test_who_is_refused_again_and_again_keeps_the_connection_and_who_is_silent_does_not(
+    busy: Wire, open_wire: Callable[[], Wire]
+) -> None:
+    talks, silent = open_wire(), open_wire()
+    silent.send(WHOLE)
+    assert silent.answer()[0] == 503
+    until = time.monotonic() + 6  # uvicorn closes a silent connection after five seconds
+    while time.monotonic() < until:
+        talks.send(WHOLE)
+        assert talks.answer()[0] in (503, 401)  # 401 once the busy one was given up
+        time.sleep(0.2)
+    with pytest.raises(ConnectionError):
+        silent.answer()
 
 
 def test_a_refused_page_is_text(busy: Wire, open_wire: Callable[[], Wire]) -> None:

@@ -1,9 +1,11 @@
 """The door: more work than can be kept in order is answered 503 before its body is read.
 
 Counted per worker: requests that are being answered, in two lanes, and event lines that wait for a
-commit. Short questions to an address that answers in well under a millisecond have the quick lane,
-which is longer, since its end is as near. What was let in is served. A body is cut off at the size
-its address allows, and one that does not arrive in time makes room for the next.
+commit. Short questions to an address that answers in well under a millisecond have the quick lane:
+it is four times as long, and longer still while whoever comes last is answered within `WAIT_S`:
+to send them away would cost a good part of what their answer does. What was let in is served. A
+body is cut off at the size its address allows, and one that does not arrive in time makes room for
+the next.
 
 `door.py` asks the same gate where a request's headers end, before anything is made for it.
 """
@@ -11,6 +13,7 @@ its address allows, and one that does not arrive in time makes room for the next
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
@@ -35,7 +38,14 @@ FORM_BYTES = 64_000
 """What a form adds to the photo that is sent in it."""
 BODY_SECONDS = 10
 QUICK = 4
-"""How many times `max_in_flight` the quick lane takes."""
+"""How many times `max_in_flight` the quick lane takes at any rate."""
+
+WAIT_S = 0.2
+"""How long whoever comes last may wait in the quick lane."""
+
+MOST_WAITING = 2000
+_RATE_S = 0.1
+_STALE_S = 1.0
 
 LANE = "thinslice.lane"
 """Where a scope has the lane in which the door has counted it."""
@@ -90,12 +100,35 @@ class Turns:
 
 
 class Lane:
-    """Requests that are answered side by side: at most so many, and some begun in one turn."""
+    """Requests that are answered side by side, some begun in one turn.
 
-    def __init__(self, most: int, turns: Turns) -> None:
-        self.most = most
+    There is room for `least`, and with `wait_s` for as many more as have left in such a time: by
+    Little's law (1961) the last of them waits that long. Where nobody leaves, nobody is let in.
+    """
+
+    def __init__(self, least: int, turns: Turns, wait_s: float = 0.0) -> None:
+        self.least = least
         self.turns = turns
         self.in_flight = 0
+        self._wait_s = wait_s
+        self._gone, self._since, self._per_second = 0, 0.0, 0.0
+
+    def is_full(self) -> bool:
+        """Whether one more would be too many."""
+        if self.in_flight < self.least:
+            return False
+        if time.monotonic() - self._since > _STALE_S:  # they do not leave as they did
+            return True
+        return self.in_flight >= min(MOST_WAITING, self._wait_s * self._per_second)
+
+    def leave(self) -> None:
+        """One has been answered."""
+        self.in_flight -= 1
+        self._gone += 1
+        now = time.monotonic()
+        if now - self._since >= _RATE_S:
+            self._per_second = self._gone / (now - self._since)
+            self._gone, self._since = 0, now
 
 
 class Gate:
@@ -105,13 +138,17 @@ class Gate:
         self._app = app
         self._settings = settings
         self._waiting_lines = waiting_lines
-        self._quick = Lane(QUICK * settings.max_in_flight, Turns(16))
+        self._quick = Lane(QUICK * settings.max_in_flight, Turns(16), WAIT_S)
         self._other = Lane(settings.max_in_flight, Turns(4))
 
     @property
     def in_flight(self) -> int:
         """Requests that are being answered."""
         return self._quick.in_flight + self._other.in_flight
+
+    def is_full(self) -> bool:
+        """Whether anyone would be sent away."""
+        return self._quick.is_full() or self._other.is_full()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_always_let_in(scope["path"]):
@@ -121,7 +158,7 @@ class Gate:
         lane = scope.get(LANE)
         if lane is None:
             lane = self.lane(path, length)
-            if lane.in_flight >= lane.most:
+            if lane.is_full():
                 await too_busy(path, is_short(length), lane.in_flight)(scope, receive, send)
                 return
             lane.in_flight += 1
@@ -139,7 +176,7 @@ class Gate:
         except ClientDisconnect:
             pass  # they left while they were sending: nobody is there to be told anything
         finally:
-            lane.in_flight -= 1
+            lane.leave()
 
     def lane(self, path: str, length: str) -> Lane:
         """Where a request is counted: by its address, and the length that it announces."""
@@ -215,10 +252,15 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return limited
 
 
-@lru_cache(maxsize=256)
 def too_busy(path: str, stays: bool, in_flight: int) -> Response:
     """Says when to come back. The connection `stays` open for those who send little: to make a new
     one would cost more."""
+    about = in_flight if in_flight < 100 else in_flight // 100 * 100
+    return _too_busy("/v1/" if path.startswith("/v1/") else "/", stays, about)
+
+
+@lru_cache(maxsize=256)
+def _too_busy(path: str, stays: bool, in_flight: int) -> Response:
     return _busy(path, stays, f"{in_flight} requests are being answered")
 
 
