@@ -26,6 +26,8 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,18 +35,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from thinslice.domain import Product
 from thinslice.index.vector_index import VectorIndex
 from thinslice.models.calibration import best_temperature, chances
-from thinslice.models.photos.classifier import fit_linear, joined
+from thinslice.models.photos.classifier import ImageClassifier, joined, learn_photos
 from thinslice.models.photos.descriptors import colours, edges
 from thinslice.models.photos.distortions import distorted
 from thinslice.models.photos.encoder import SHIPPED, ImageEncoder, fit_encoder
 from thinslice.models.photos.fusion import learn_fusion
+from thinslice.models.photos.labels import learn_labels
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.photos.training import Recipe
 from thinslice.models.titles.features import clean
 from thinslice.models.titles.training import learn_titles
-from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances, likeliest_rows
+from thinslice.ranking.photo_reasons import usual_cosines
+from thinslice.shelf.photos.gallery import Gallery, PhotoWish
+from thinslice.shelf.photos.learning import kept_aside
+from thinslice.shelf.photos.served import Served
 from thinslice.shelf.photos.weights import BITS, WEIGHTS
 
 FEWEST = 50
@@ -89,17 +96,71 @@ def main() -> None:
 
 
 def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
-    vectors = encode(encoder, shrunk(photos.pixels))
+    vectors = encode(encoder, shrunk(photos.pixels, encoder.side))
     rng = np.random.default_rng(0)
     learned, test = parts(photos)
     kinds_there = len(np.unique(photos.kinds[learned]))
     print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {kinds_there} kinds")
+    heads = heads_of(photos, vectors, encoder, learned)
     if queries:
-        found_again(photos, vectors, encoder, test[rng.permutation(len(test))[:queries]], rng)
+        asked = test[rng.permutation(len(test))[:queries]]
+        found_again(photos, vectors, encoder, heads, asked, rng)
         sketched(vectors, encoder, test[rng.permutation(len(test))[:queries]])
-        neighbours(photos, vectors, learned, test)
-        recoloured(photos, vectors, learned, test[rng.permutation(len(test))[:queries]], rng)
-    kinds(photos, vectors, learned, test)
+        neighbours(photos, vectors, encoder, heads, learned, test)
+        asked = test[rng.permutation(len(test))[:queries]]
+        recoloured(photos, vectors, encoder, learned, asked, rng)
+    kinds(photos, vectors, heads, learned, test)
+
+
+def heads_of(photos: Photos, vectors: Any, encoder: ImageEncoder, rows: Any) -> ImageClassifier:
+    """Heads for kind and colour as a build learns them; a fit kept one title in ten aside."""
+    started = time.process_time()
+    titles = photos.titles[rows].tolist()
+    heads, _ = learn_photos(
+        {part: one[rows] for part, one in vectors.items()},
+        {"category": photos.kinds[rows].tolist(), "colour": photos.colours[rows].tolist()},
+        encoder=encoder.hash,
+        groups=titles,
+        unseen=None if encoder.folder == SHIPPED else np.array(kept_aside(titles)),
+    )
+    measured = heads.heads["category"].measured
+    print(
+        f"  heads learned from {len(rows):,} in {time.process_time() - started:.0f} s of CPU; "
+        f"they say of themselves {measured['accuracy']:.4f}, calibration error "
+        f"{measured['calibration_error']:.4f}"
+    )
+    return heads
+
+
+@contextmanager
+def searched(
+    photos: Photos, vectors: Any, encoder: ImageEncoder, heads: Any, rows: Any, *, colours: bool
+) -> Iterator[Gallery]:
+    """These photos as a shop has them in force, each a product named by its row."""
+    products = {
+        str(i): Product(
+            str(i),
+            photos.titles[i],
+            category=photos.kinds[i],
+            colour=photos.colours[i] if colours else "",
+            has_photo=True,
+        )
+        for i in rows.tolist()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        index = VectorIndex.create(Path(folder) / "index", encoder=encoder.hash, bits=BITS)
+        own = {part: one[rows] for part, one in vectors.items()}
+        index.add(list(products), own)
+        meta = {"usual": usual_cosines(own)}
+        yield Gallery(Served(Path(folder), encoder, index, heads, meta), products)
+
+
+def found_rows(gallery: Gallery, query: Any, wish: PhotoWish) -> Any:
+    return np.array([int(hit.product.id) for hit in gallery.search(query, wish)], int)
+
+
+def one_of(vectors: Any, row: int) -> Any:
+    return {part: rows[row] for part, rows in vectors.items()}
 
 
 def parts(photos: Photos) -> tuple[Any, Any]:
@@ -112,6 +173,7 @@ def parts(photos: Photos) -> tuple[Any, Any]:
 def fitted(photos: Photos, folder: Path, epochs: int) -> Path:
     """The shipped encoder, fitted to what is not held out as `build --fit-encoder` does."""
     learned, _ = parts(photos)
+    learned = learned[~np.array(kept_aside(photos.titles[learned].tolist()))]
     written = zip(photos.titles[learned], photos.colours[learned], strict=True)
     started = time.process_time()
     fit_encoder(
@@ -126,14 +188,12 @@ def fitted(photos: Photos, folder: Path, epochs: int) -> Path:
     return folder
 
 
-def kinds(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
+def kinds(photos: Photos, vectors: Any, heads: ImageClassifier, learned: Any, test: Any) -> None:
     """Top-1 of the kind: from the photo, from the title, from both."""
-    names = np.unique(photos.kinds[learned])
+    head = heads.heads["category"]
+    names = np.array(head.labels)
     codes = np.searchsorted(names, photos.kinds[test])
-    x = joined({part: rows[learned] for part, rows in vectors.items()})
-    labels = np.searchsorted(names, photos.kinds[learned])
-    weights, intercepts = fit_linear(x, labels, len(names))
-    seen = joined({part: rows[test] for part, rows in vectors.items()}) @ weights + intercepts
+    seen = head.model.scores(joined({part: rows[test] for part, rows in vectors.items()}))
     most = np.bincount(codes).max() / len(test)
     right = (seen.argmax(axis=1) == codes).mean()
     print(f"  kind, from the photo     {right:.4f} (the most frequent kind: {most:.4f})")
@@ -170,25 +230,40 @@ def sketched(vectors: Any, encoder: ImageEncoder, asked: Any) -> None:
             print(f"  sketch of {name:8} recall@10 {np.mean(shares):.4f}")
 
 
-def neighbours(photos: Photos, vectors: Any, learned: Any, test: Any) -> None:
-    """Precision of the kind among the ten nearest of what is not held out."""
+def neighbours(
+    photos: Photos, vectors: Any, encoder: ImageEncoder, heads: Any, learned: Any, test: Any
+) -> None:
+    """Precision of the kind among the ten nearest of what is not held out: as a shop searches,
+    which knows the kinds of its products, and by the vectors alone."""
+    alike = []
+    with searched(photos, vectors, encoder, heads, learned, colours=True) as gallery:
+        for i in test.tolist():
+            ten = found_rows(gallery, one_of(vectors, i), PhotoWish(n=10))
+            alike.append((photos.kinds[ten] == photos.kinds[i]).mean())
+    print(f"  precision@10 of the kind {np.mean(alike):.4f}")
     found = scored(vectors, test, learned)
     ten = learned[np.argpartition(-found, 10, axis=1)[:, :10]]
-    alike = photos.kinds[ten] == photos.kinds[test][:, None]
-    print(f"  precision@10 of the kind {alike.mean():.4f}")
+    by_vectors = photos.kinds[ten] == photos.kinds[test][:, None]
+    print(f"  ... by the vectors alone {by_vectors.mean():.4f}")
 
 
-def found_again(photos: Photos, vectors: Any, encoder: ImageEncoder, asked: Any, rng: Any) -> None:
+def found_again(
+    photos: Photos, vectors: Any, encoder: ImageEncoder, heads: Any, asked: Any, rng: Any
+) -> None:
     """The exact item from a distorted photo; byte-equal photos count as the same item."""
     others = rng.permutation(np.setdiff1d(np.arange(len(photos.files)), asked))
     gallery = np.concatenate([asked, others[: GALLERY - len(asked)]])
     seen = np.stack([distorted(photos.pixels[i], int(i)) for i in asked])
-    query = encode(encoder, shrunk(seen))
-    ways = {
-        "as searched": WEIGHTS,
-        "identity": {"identity": 1.0},
-        "style": {"style": 1.0},
-    }
+    query = encode(encoder, shrunk(seen, encoder.side))
+    first, in_ten = [], []
+    with searched(photos, vectors, encoder, heads, gallery, colours=True) as shop:
+        for row, i in enumerate(asked.tolist()):
+            ten = found_rows(shop, one_of(query, row), PhotoWish(n=10))
+            first.append(photos.files[ten[0]] == photos.files[i])
+            in_ten.append(photos.files[i] in photos.files[ten])
+    name = "exact item, as searched"
+    print(f"  {name:24} R@1 {np.mean(first):.3f}  R@10 {np.mean(in_ten):.3f}")
+    ways = {"by the vectors": WEIGHTS, "identity": {"identity": 1.0}, "style": {"style": 1.0}}
     for name, weights in ways.items():
         found = sum(w * (query[p] @ vectors[p][gallery].T) for p, w in weights.items())
         report(f"exact item, {name}", found, photos.files[gallery], photos.files[asked])
@@ -197,65 +272,36 @@ def found_again(photos: Photos, vectors: Any, encoder: ImageEncoder, asked: Any,
     report("exact item, dHash-256", found, photos.files[gallery], photos.files[asked])
 
 
-def recoloured(photos: Photos, vectors: Any, learned: Any, asked: Any, rng: Any) -> None:
+def recoloured(
+    photos: Photos, vectors: Any, encoder: ImageEncoder, learned: Any, asked: Any, rng: Any
+) -> None:
     """ "Like this but red", for colours of which the gallery has ten of the kind.
 
     Colours and kinds are told by heads that learned from other photos than they judge.
     """
     half = rng.random(len(learned)) < 0.5
-    teach, gallery = learned[half], learned[~half]
+    teach, there = learned[half], learned[~half]
+    heads = heads_of(photos, vectors, encoder, teach)
     names = [c for c, n in Counter(photos.colours[teach].tolist()).most_common(10) if c]
-    known = teach[
-        np.isin(
-            photos.colours[teach],
-            [c for c, n in Counter(photos.colours[teach].tolist()).items() if n >= FEWEST and c],
-        )
-    ]
-    labels = np.unique(photos.colours[known])
-    x = joined(vectors)
-    weights, intercepts = fit_linear(
-        x[known], np.searchsorted(labels, photos.colours[known]), len(labels)
-    )
-    seen = chances(x[gallery] @ weights + intercepts, 1.0)
-    often = Counter(zip(photos.kinds[gallery], photos.colours[gallery], strict=True))
-    kind_names = np.unique(photos.kinds[teach])
-    kind_codes = np.searchsorted(kind_names, photos.kinds[teach])
-    kind_weights, kind_intercepts = fit_linear(x[teach], kind_codes, len(kind_names))
-    likely = chances(x[asked] @ kind_weights + kind_intercepts, 1.0)
-    usual = scored(vectors, asked, gallery)
-    order = np.argpartition(-usual, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    found = scored(vectors, asked, gallery, {**WEIGHTS, "colour": 0.0})
-    places = np.searchsorted(kind_names, photos.kinds[gallery])
-    as_asked: dict[str, list[float]] = {"by photo": [], "as listed": []}
-    of_kind: dict[str, list[float]] = {"by photo": [], "as listed": []}
+    often = Counter(zip(photos.kinds[there], photos.colours[there], strict=True))
     draw = np.random.default_rng(3)
-    for row, i in enumerate(asked):
+    wishes = []
+    for i in asked.tolist():
         kind, colour = photos.kinds[i], photos.colours[i]
-        there = [c for c in names if often[kind, c] >= 10 and c != colour]
-        if not there:
-            continue
-        wanted = draw.choice(there)
-        near = gallery[order[row]]
-        guess = kind_chances(
-            dict(zip(kind_names, likely[row], strict=True)),
-            zip(photos.kinds[near], usual[row][order[row]], strict=True),
-        )
-        each = np.array([guess[name] for name in kind_names])
-        listed = found[row] + 5.0 * (places == each.argmax())
-        listed[photos.colours[gallery] != wanted] = -9
-        in_colour = seen[:, list(labels).index(wanted)]
-        everyone = np.ones(len(gallery), bool)
-        shown = {
-            "by photo": np.flatnonzero(likeliest_rows(in_colour, each[places], everyone, 10)),
-            "as listed": np.argpartition(-listed, 10)[:10],
-        }
-        for name, rows in shown.items():
-            as_asked[name].append((photos.colours[gallery[rows]] == wanted).mean())
-            of_kind[name].append((photos.kinds[gallery[rows]] == kind).mean())
-    for name, shares in as_asked.items():
+        open_to = [c for c in names if often[kind, c] >= 10 and c != colour]
+        if open_to:
+            wishes.append((i, str(draw.choice(open_to))))
+    for name, listed in (("by photo", False), ("as listed", True)):
+        as_asked, of_kind = [], []
+        with searched(photos, vectors, encoder, heads, there, colours=listed) as gallery:
+            for i, wanted in wishes:
+                ten = found_rows(gallery, one_of(vectors, i), PhotoWish(n=10, colour=wanted))
+                shown = max(1, len(ten))
+                as_asked.append((photos.colours[ten] == wanted).sum() / shown)
+                of_kind.append((photos.kinds[ten] == photos.kinds[i]).sum() / shown)
         print(
-            f"  another colour, {name:9} {np.mean(shares):.3f} in the colour, "
-            f"{np.mean(of_kind[name]):.3f} of the kind ({len(shares)} asked)"
+            f"  another colour, {name:9} {np.mean(as_asked):.3f} in the colour, "
+            f"{np.mean(of_kind):.3f} of the kind ({len(wishes)} asked)"
         )
 
 
@@ -274,12 +320,12 @@ def of_clothing(path: Path, encoder: ImageEncoder) -> None:
     )
     small = shrunk(pixels)
     ways = {
-        "the encoder": joined(encode(encoder, small)),
+        "the encoder": joined(encode(encoder, shrunk(pixels, encoder.side))),
         "HOG and colour": np.concatenate([edges(small), colours(small)], axis=1),
     }
     for name, x in ways.items():
-        weights, intercepts = fit_linear(x[fit], codes[fit], len(labels))
-        right = (x[test] @ weights + intercepts).argmax(axis=1) == codes[test]
+        model = learn_labels(x[fit], codes[fit], len(labels))
+        right = model.scores(x[test]).argmax(axis=1) == codes[test]
         print(f"  label, from {name:15} {right.mean():.4f}")
 
 

@@ -81,8 +81,12 @@ class Encoder(Protocol):
     """
 
     folder: Path
-    side: int
     hash: str
+
+    @property
+    def side(self) -> int:
+        """It reads photos of side x side pixels."""
+        ...
 
     @property
     def dimensions(self) -> Mapping[str, int]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from thinslice.evaluation.photo_search import photo_quality
+from thinslice.evaluation.photo_search import PhotoQuality, photo_quality
 
 KINDS = {"a": "shoe", "b": "shoe", "c": "shoe", "d": "lamp", "e": ""}
 
@@ -22,3 +22,11 @@ def test_without_categories_nothing_is_said_of_them() -> None:
     assert found.same_category is None
     assert not found.is_rough
     assert "category" not in found.sentence()
+
+
+def test_an_encoder_is_worse_when_both_shares_together_are_lower() -> None:
+    one = PhotoQuality(200, found_first=0.5, found_in_ten=0.9, same_category=0.7)
+    assert one.is_worse_than(PhotoQuality(200, 0.6, 0.9, 0.65))
+    assert not one.is_worse_than(PhotoQuality(200, 0.6, 0.9, 0.55))
+    assert not one.is_worse_than(one)
+    assert PhotoQuality.from_dict(one.to_dict()) == one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 ROUGH = 0.5
@@ -30,6 +30,22 @@ class PhotoQuality:
         kind = ROUGH if self.same_category is None else self.same_category
         return self.found_first < ROUGH or kind < ROUGH
 
+    def is_worse_than(self, other: PhotoQuality) -> bool:
+        """Whether another encoder did better on the same photos, by both shares together."""
+        mine, others = (one.found_first + (one.same_category or 0) for one in (self, other))
+        return mine < others
+
+    def figures(self) -> str:
+        """The shares in a few words.
+
+        >>> PhotoQuality(200, 0.5, 0.9, 0.8).figures()
+        '50% of 200 found first, 80% of what is beside them of their category'
+        """
+        found = f"{self.found_first:.0%} of {self.sample} found first"
+        if self.same_category is None:
+            return found
+        return f"{found}, {self.same_category:.0%} of what is beside them of their category"
+
     def sentence(self) -> str:
         """What was measured, and what to do where it is not enough."""
         found = (
@@ -49,6 +65,10 @@ class PhotoQuality:
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "is_rough": self.is_rough, "sentence": self.sentence()}
+
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> PhotoQuality:
+        return cls(**{field.name: known[field.name] for field in fields(cls)})
 
 
 def photo_quality(

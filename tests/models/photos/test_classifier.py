@@ -7,6 +7,7 @@ import pytest
 
 from thinslice.errors import InputError, NotEnoughDataError
 from thinslice.models.photos.classifier import ImageClassifier, learn_photos
+from thinslice.models.versions import read_version, write_version
 
 
 def photos(n: int = 600, seed: int = 0) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
@@ -67,6 +68,27 @@ def test_it_is_kept_and_read_back_the_same(tmp_path: Path) -> None:
     again = ImageClassifier.load(tmp_path, version)
     assert again.encoder == "e"
     assert again.tag(vectors) == model.tag(vectors)
+
+
+def test_heads_that_an_earlier_version_published_are_read(tmp_path: Path) -> None:
+    vectors, kinds, colours = photos(300)
+    model, _ = learn_photos(vectors, {"category": kinds, "colour": colours}, encoder="e")
+    version = model.publish(tmp_path)
+    arrays, meta = read_version(tmp_path, version)
+    earlier = {name.removeprefix("linear_"): array for name, array in arrays.items()}
+    assert "weights0" in earlier
+    before = write_version(tmp_path, earlier, meta, now_us=1)
+    assert ImageClassifier.load(tmp_path, before).tag(vectors) == model.tag(vectors)
+
+
+def test_only_photos_that_the_encoder_has_not_seen_judge_a_head() -> None:
+    vectors, kinds, _ = photos(600)
+    unseen = np.arange(600) % 4 == 0
+    model, held = learn_photos(vectors, {"category": kinds}, encoder="e", unseen=unseen)
+    assert model.heads["category"].measured["held_out"] == 150
+    assert (held["category"].judged == unseen[held["category"].rows]).all()
+    few, _ = learn_photos(vectors, {"category": kinds}, encoder="e", unseen=np.arange(600) < 50)
+    assert few.heads["category"].measured["held_out"] == 600
 
 
 def test_too_little_to_learn_from_is_said() -> None:

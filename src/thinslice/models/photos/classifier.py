@@ -1,7 +1,7 @@
 """What does a photo show? Category, colour and other labels of a photo, each with a confidence.
 
-A linear model per attribute (multinomial logistic regression) over the encoder's four vectors,
-which stay as they are; so it is learned in seconds, with any encoder. Confidences are calibrated
+A small model per attribute (`labels.py`) over the encoder's four vectors, which stay as they are;
+so it is learned in seconds, with any encoder. Confidences are calibrated
 on photos that the model had not seen, and an answer below its bar is for a person.
 """
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import digits
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from thinslice.models.calibration import (
     chances,
     curve,
 )
+from thinslice.models.photos.labels import Labels, learn_labels
 from thinslice.models.versions import read_version, write_version
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ MIN_PHOTOS = 8
 """Photos of a label below which it is not learned."""
 
 FOLDS = 3
-STRENGTH = 30.0
-"""Inverse of the regularisation; the best of 3, 10, 30 and 100 on held-out photos."""
+
+FEWEST_JUDGED = 100
+"""Photos of known labels that the encoder has not seen, below which all photos judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,11 @@ class PhotoTag:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The linear model of one attribute, with its calibration."""
+    """The model of one attribute, with its calibration."""
 
     attribute: str
     labels: tuple[str, ...]
-    weights: NDArray[np.float32]
-    intercepts: NDArray[np.float32]
+    model: Labels
     knots: NDArray[np.float32]
     temperature: float
     bar: float
@@ -79,7 +81,7 @@ class Head:
 
     def chances(self, features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """How likely each label is, (n, labels)."""
-        return chances(features @ self.weights + self.intercepts, self.temperature)
+        return chances(self.model.scores(features), self.temperature)
 
     def tags(self, features: NDArray[np.floating[Any]]) -> list[PhotoTag]:
         """The tag of each row of features."""
@@ -125,10 +127,10 @@ class ImageClassifier:
 
     def publish(self, folder: Path, *, now_us: int | None = None) -> str:
         """Write it as the newest version, and serve it."""
-        arrays, about = {}, []
+        arrays: dict[str, NDArray[Any]] = {}
+        about = []
         for i, head in enumerate(self.heads.values()):
-            arrays[f"weights{i}"] = head.weights
-            arrays[f"intercepts{i}"] = head.intercepts
+            arrays |= {f"{name}{i}": array for name, array in head.model.arrays().items()}
             arrays[f"knots{i}"] = head.knots
             about.append(
                 {
@@ -151,8 +153,7 @@ class ImageClassifier:
             Head(
                 about["attribute"],
                 tuple(about["labels"]),
-                arrays[f"weights{i}"].astype(np.float32),
-                arrays[f"intercepts{i}"].astype(np.float32),
+                Labels.from_arrays(_numbered(arrays, i)),
                 arrays[f"knots{i}"].astype(np.float32),
                 about["temperature"],
                 about["bar"],
@@ -163,17 +164,27 @@ class ImageClassifier:
         return cls(heads, meta, version)
 
 
+def _numbered(arrays: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The arrays of one head, without its number; those of versions before there were nets, too."""
+    old = {"weights": "linear_weights", "intercepts": "linear_intercepts"}
+    plain = {name: name.rstrip(digits) for name in arrays}
+    own = {name: key for name, key in plain.items() if name == f"{key}{number}"}
+    return {old.get(key, key): arrays[name] for name, key in own.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """What heads that had not seen a photo said of it, for one attribute.
 
     `rows` (n,) are places in the photos that were given, `labels` (n,) their codes, `scores`
-    (n, labels) of the model that did not learn from them.
+    (n, labels) of the model that did not learn from them; `judged` (n,) are those that what is
+    measured was measured on.
     """
 
     rows: NDArray[np.integer[Any]]
     labels: NDArray[np.integer[Any]]
     scores: NDArray[np.floating[Any]]
+    judged: NDArray[np.bool_]
 
 
 def learn_photos(
@@ -182,14 +193,16 @@ def learn_photos(
     *,
     encoder: str,
     groups: Sequence[str] | None = None,
+    unseen: NDArray[np.bool_] | None = None,
     precision: float = 0.95,
     seed: int = 0,
 ) -> tuple[ImageClassifier, dict[str, HeldOut]]:
     """Learn a head per attribute from photos whose labels are known (None where they are not).
 
     `groups` keep photos together that show one thing, such as equal titles or equal bytes, so that
-    none is held out while its twin is learned. An attribute with fewer than two labels of
-    `MIN_PHOTOS` photos is left out; raises NotEnoughDataError when none is left.
+    none is held out while its twin is learned. `unseen` photos are those that the encoder itself
+    was not fitted to: only they say how often a head is right. An attribute with fewer than two
+    labels of `MIN_PHOTOS` photos is left out; raises NotEnoughDataError when none is left.
     """
     features = joined(vectors)
     group_of = np.unique(
@@ -203,7 +216,7 @@ def learn_photos(
                 f"attribute {attribute!r} needs a label or None for each of {len(features)} "
                 f"photos, got {len(given)}"
             )
-        found = _head(attribute, features, given, fold_of, precision)
+        found = _head(attribute, features, given, fold_of, unseen, precision)
         if found is not None:
             head, held[attribute] = found
             heads.append(head)
@@ -228,6 +241,7 @@ def _head(
     features: NDArray[np.float32],
     given: Sequence[str | None],
     fold_of: NDArray[np.integer[Any]],
+    unseen: NDArray[np.bool_] | None,
     precision: float,
 ) -> tuple[Head, HeldOut] | None:
     names = np.array([label or "" for label in given])
@@ -242,54 +256,31 @@ def _head(
         out = fold_of[rows] == fold
         if out.all() or len(np.unique(codes[~out])) < 2:
             return None
-        weights, intercepts = fit_linear(features[rows[~out]], codes[~out], len(known))
-        scores[out] = features[rows[out]] @ weights + intercepts
-    temperature = best_temperature(scores, codes)
-    likely = chances(scores, temperature)
-    best, chance = likely.argmax(axis=1), likely.max(axis=1)
-    knots = curve(chance, best == codes)
+        model = learn_labels(features[rows[~out]], codes[~out], len(known))
+        scores[out] = model.scores(features[rows[out]])
+    judged = np.ones(len(rows), bool) if unseen is None else unseen[rows]
+    if judged.sum() < FEWEST_JUDGED:
+        judged[:] = True
+    right = codes[judged]
+    temperature = best_temperature(scores[judged], right)
+    likely = chances(scores[judged], temperature)
+    hit, chance = likely.argmax(axis=1) == right, likely.max(axis=1)
+    knots = curve(chance, hit)
     confidence = calibrated(chance, knots)
     measured = {
-        "held_out": len(codes),
-        "accuracy": float((best == codes).mean()),
-        "most_frequent": float(np.bincount(codes).max() / len(codes)),
-        "calibration_error": calibration_error(confidence, best == codes),
+        "held_out": len(right),
+        "accuracy": float(hit.mean()),
+        "most_frequent": float(np.bincount(right).max() / len(right)),
+        "calibration_error": calibration_error(confidence, hit),
     }
-    bar = bar_for_precision(confidence, best == codes, precision)
-    weights, intercepts = fit_linear(features[rows], codes, len(known))
+    bar = bar_for_precision(confidence, hit, precision)
     head = Head(
         attribute,
         tuple(known.tolist()),
-        weights,
-        intercepts,
+        learn_labels(features[rows], codes, len(known)),
         knots.astype(np.float32),
         temperature,
         bar,
         measured,
     )
-    return head, HeldOut(rows, codes, scores)
-
-
-def fit_linear(
-    features: NDArray[np.float32], codes: NDArray[np.integer[Any]], classes: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights (features, classes) and intercepts; a class that is not in `codes` gets none."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=STRENGTH, max_iter=150, tol=1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are close enough
-        model.fit(features, codes)
-    weights = np.zeros((features.shape[1], classes), np.float32)
-    intercepts = np.full(classes, -20, np.float32)
-    if len(model.classes_) == 2:
-        low, high = model.classes_
-        weights[:, high], intercepts[high] = model.coef_[0], model.intercept_[0]
-        intercepts[low] = 0
-    else:
-        weights[:, model.classes_] = model.coef_.T
-        intercepts[model.classes_] = model.intercept_
-    return weights, intercepts
+    return head, HeldOut(rows, codes, scores, judged)

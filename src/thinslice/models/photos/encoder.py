@@ -41,8 +41,6 @@ _LEARNED = ("style", "identity")
 class ImageEncoder:
     """One encoder, read from a folder of `encoder.onnx` and `shape.npy`. Safe in many threads."""
 
-    side = SIDE
-
     def __init__(self, folder: Path = SHIPPED) -> None:
         self.folder = folder
         try:
@@ -57,6 +55,11 @@ class ImageEncoder:
             ) from error
 
     @cached_property
+    def side(self) -> int:
+        """It reads photos of side x side pixels."""
+        return int(self._session.get_inputs()[0].shape[1])
+
+    @cached_property
     def dimensions(self) -> Mapping[str, int]:
         """The dimensions of each part."""
         learned = {out.name: int(out.shape[1]) for out in self._session.get_outputs()}
@@ -68,10 +71,11 @@ class ImageEncoder:
         if not len(pixels):
             return {part: np.empty((0, dim), np.float32) for part, dim in self.dimensions.items()}
         learned = self._session.run(list(_LEARNED), {"pixels": pixels})
+        small = pixels if self.side == SIDE else shrunk(pixels)
         return {
             **dict(zip(_LEARNED, learned, strict=True)),
-            "shape": along(self._axes, edges(pixels)),
-            "colour": colours(pixels),
+            "shape": along(self._axes, edges(small)),
+            "colour": colours(small),
         }
 
     @cached_property

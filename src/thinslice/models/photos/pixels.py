@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 SIDE = 64
-"""The encoder's input is SIDE x SIDE pixels."""
+"""Colours and edges are read, and pictures compared, at SIDE x SIDE pixels."""
 
 SOURCE_SIDE = 96
 """Photos to learn from are kept a little larger, so that a distorted view is still sharp."""

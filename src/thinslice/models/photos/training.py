@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinslice.errors import InputError
-from thinslice.models.photos.net import STYLE, import_torch, make_net
-from thinslice.models.photos.pixels import SIDE
+from thinslice.models.photos.net import SIDE, STYLE, import_torch, make_net
 from thinslice.models.photos.views import two_views
 
 if TYPE_CHECKING:

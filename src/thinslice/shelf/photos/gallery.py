@@ -21,6 +21,7 @@ from thinslice.models.photos.onnx_encoder import OnnxEncoder
 from thinslice.ranking.photo_reasons import why
 from thinslice.shelf.photos.filters import Masks, in_colour
 from thinslice.shelf.photos.kind import NEIGHBOURS, kind_chances
+from thinslice.shelf.photos.order import LOOKED_AT, in_order
 from thinslice.shelf.photos.served import Served
 from thinslice.shelf.photos.weights import weights_for
 from thinslice.shelf.photos.words import ProductWords, colour_in
@@ -90,6 +91,9 @@ class Gallery:
             colour, text = colour_in(text, self.colours)
         weights = weights_for(self._index, wish.weights)
         mask = self._masks.allowed(wish.filters, wish.words)
+        if colour is None and not text:
+            found = self._alike(vectors, max(wish.n, LOOKED_AT), weights, mask, kind)
+            return [self._hit(near, None, "") for near in found[: wish.n]]
         passes = [mask]
         kinds: dict[str, float] = {}
         if colour is not None or text:
@@ -103,7 +107,7 @@ class Gallery:
         if said is not None:
             passes = [p & (said > 0) for p in passes] + [p & (said <= 0) for p in passes]
             added = WORDS_COUNT * said + KIND_COUNTS * self._masks.kind_of(kinds)
-        found: list[Near] = []
+        found = []
         for allowed in passes:
             if len(found) < wish.n:
                 left = wish.n - len(found)
@@ -111,6 +115,21 @@ class Gallery:
                 near = self._index.search(vectors, n, weights=weights, allowed=allowed)
                 found += (near if said is None else self._by_both(near, added))[:left]
         return [self._hit(near, colour, text) for near in found]
+
+    def _alike(
+        self,
+        vectors: Vectors,
+        n: int,
+        weights: Mapping[str, float],
+        mask: NDArray[np.bool_],
+        kind: str | None,
+    ) -> list[Near]:
+        """The n nearest of what may be shown, in the order in which they are shown."""
+        near = self._index.search(vectors, n, weights=weights, allowed=mask)
+        if not near or set(vectors) != set(self._index.bits):
+            return near  # words alone have no kind
+        kinds = {kind: 1.0} if kind else self._kinds(vectors)
+        return in_order(near, kinds, self._products, weights)
 
     def _reads_texts(self) -> bool:
         encoder = self._served.encoder

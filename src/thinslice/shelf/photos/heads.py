@@ -6,7 +6,7 @@ there already, so that takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,14 @@ def learn_heads(
     folder: Path,
     *,
     encoder: str,
+    fitted_to: Collection[str] = (),
     decided_to: int = 0,
 ) -> LearnedHeads:
     """Learn a head per attribute and publish them in `folder`.
 
     Photos (`ids`, in the rows of `vectors`) have the labels of their products and those that people
-    `decided`, by attribute and photo; photos that people decided are always learned from.
+    `decided`, by attribute and photo; photos that people decided are always learned from. How
+    often heads are right is measured on photos that the encoder was not `fitted_to`.
     """
     spoken = {photo for known in decided.values() for photo in known}
     drawn = np.random.default_rng(0).permutation(len(ids))
@@ -75,6 +77,7 @@ def learn_heads(
             labels,
             encoder=encoder,
             groups=[p.title or p.id for p in shown],
+            unseen=np.array([photo not in fitted_to for photo in chosen]),
         )
     except NotEnoughDataError:
         return LearnedHeads(None)
@@ -99,7 +102,8 @@ def _witnesses(head: Head, held: HeldOut, ids: Sequence[str]) -> dict[str, Witne
     likely = chances(held.scores, head.temperature)
     return {
         ids[row]: likeliest(head.labels, found)
-        for row, found in zip(held.rows.tolist(), likely, strict=True)
+        for row, found, judged in zip(held.rows.tolist(), likely, held.judged, strict=True)
+        if judged
     }
 
 

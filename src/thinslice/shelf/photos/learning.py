@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,15 @@ BATCH = 64
 
 SAMPLED = 200
 """Photos that are distorted and searched again to see how well the encoder fits the shop."""
+
+ASIDE = 10
+"""An encoder is not fitted to one title in so many: those say how good it is, and how sure heads
+may be."""
+
+FEWEST_ASIDE = 50
+"""Photos kept aside below which all are sampled."""
+
+_FITTED_TO = "fitted_to.json"
 
 Progress = Callable[[int, int | None], None]
 
@@ -113,7 +123,7 @@ def learn_album(
         "encoder": encoder.hash,
         "photos": len(ids),
         "measured": heads.measured() if heads else {},
-        "quality": _quality(album, encoder, index, ids).to_dict(),
+        "quality": quality(album, encoder, index, ids).to_dict(),
         "usual": usual_cosines(vectors),
     }
     write_durably(folder / "meta.json", json.dumps(meta).encode())
@@ -134,6 +144,7 @@ def teach_heads(
         decided,
         folder,
         encoder=encoder.hash,
+        fitted_to=fitted_to(encoder),
         decided_to=number,
     )
 
@@ -141,9 +152,12 @@ def teach_heads(
 def fitted_encoder(
     album: Album, folder: Path, *, minutes: float, progress: Progress | None = None
 ) -> Encoder:
-    """The shipped encoder, fitted to these photos and written to `folder` (needs torch)."""
+    """The shipped encoder, fitted to these photos but for those kept aside, and written to
+    `folder` (needs torch)."""
     import_torch()  # before a thousand photos are read
-    chosen = np.random.default_rng(0).permutation(album.ids)[:MOST_LEARNED].tolist()
+    titles = {i: album.products[i].title or i for i in album.ids}
+    free = [i for i, aside in zip(titles, kept_aside(titles.values()), strict=True) if not aside]
+    chosen = np.random.default_rng(0).permutation(free)[:MOST_LEARNED].tolist()
     found = {i: p for i in chosen if (p := album.pixels(i, SOURCE_SIDE)) is not None}
     pixels = np.stack(list(found.values())) if found else np.empty((0, 1, 1, 3), np.uint8)
     products = [album.products[i] for i in found]
@@ -155,7 +169,19 @@ def fitted_encoder(
         texts=[f"{p.title} {p.brand} {p.colour}" for p in products],
         progress=progress,
     )
+    (folder / _FITTED_TO).write_text(json.dumps(list(found)), encoding="utf-8")
     return ImageEncoder(folder)
+
+
+def kept_aside(titles: Iterable[str]) -> list[bool]:
+    """Whether the photo of each title is kept aside when an encoder is fitted: always the same."""
+    return [zlib.crc32(title.encode()) % ASIDE == 0 for title in titles]
+
+
+def fitted_to(encoder: Encoder) -> frozenset[str]:
+    """The products whose photos an encoder was fitted to, none for one that was not."""
+    path = encoder.folder / _FITTED_TO
+    return frozenset(json.loads(path.read_text("utf-8"))) if path.is_file() else frozenset()
 
 
 def kept_encoder(encoder: Encoder, folder: Path) -> Encoder:
@@ -164,14 +190,16 @@ def kept_encoder(encoder: Encoder, folder: Path) -> Encoder:
     return open_encoder(folder)
 
 
-def _quality(
-    album: Album, encoder: Encoder, index: VectorIndex, ids: Sequence[str]
-) -> PhotoQuality:
+def quality(album: Album, encoder: Encoder, index: VectorIndex, ids: Sequence[str]) -> PhotoQuality:
+    """How well an encoder finds the photos of `ids` again that no encoder was fitted to."""
+    titles = [album.products[i].title or i for i in ids]
+    aside = [i for i, away in zip(ids, kept_aside(titles), strict=True) if away]
+    judges = aside if len(aside) >= FEWEST_ASIDE else ids
     own, seen = [], []
-    for row in np.random.default_rng(0).permutation(len(ids))[:SAMPLED].tolist():
-        pixels = album.pixels(ids[row], encoder.side)
+    for row in np.random.default_rng(0).permutation(len(judges))[:SAMPLED].tolist():
+        pixels = album.pixels(judges[row], encoder.side)
         if pixels is not None:
-            own.append(ids[row])
+            own.append(judges[row])
             seen.append(distorted(pixels, seed=row))
     vectors, weights = encoder.encode_images(np.stack(seen)), weights_for(index)
     found = [

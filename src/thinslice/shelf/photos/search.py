@@ -22,7 +22,8 @@ import numpy as np
 
 from thinslice.domain import Product, Scored
 from thinslice.durable import locked, make_folder, write_durably
-from thinslice.errors import NotFoundError, StorageError
+from thinslice.errors import NotEnoughDataError, NotFoundError, StorageError
+from thinslice.evaluation.photo_search import PhotoQuality
 from thinslice.index.near_duplicates import near_duplicates
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.adopting import adopt
@@ -40,6 +41,7 @@ from thinslice.shelf.photos.learning import (
     fitted_encoder,
     kept_encoder,
     learn_album,
+    quality,
     teach_heads,
 )
 from thinslice.shelf.photos.served import Served
@@ -140,6 +142,7 @@ class PhotoSearch:
         """
         make_folder(self.folder)
         with locked(self.folder / ".lock"):
+            self._remove_unfinished()
             started, name = time.time(), f"photos-{time.time_ns()}"
             folder = self.folder / name
             folder.mkdir()
@@ -152,6 +155,8 @@ class PhotoSearch:
                 else:
                     used = self._encoder(folder / "encoder", encoder)
                 meta, learned = learn_album(album, folder, used, progress)
+                if fit_minutes is not None:
+                    self._check_fitted(album, PhotoQuality.from_dict(meta["quality"]))
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -216,9 +221,30 @@ class PhotoSearch:
             return kept_encoder(open_encoder(before), folder)
         return ImageEncoder()
 
+    def _check_fitted(self, album: Album, fitted: PhotoQuality) -> None:
+        """Raise NotEnoughDataError where the encoder in force finds photos better than a fitted one
+        does, measured on the same photos."""
+        if not self.is_built():
+            return
+        served = self.served()
+        there = [product for product in album.ids if product in served.index]
+        before = quality(album, served.encoder, served.index.as_it_is(), there)
+        if fitted.is_worse_than(before):
+            raise NotEnoughDataError(
+                "a fitted encoder is served where it does better on photos that it was not fitted "
+                f"to, and this one does worse. Fitted: {fitted.figures()}. In force, and kept: "
+                f"{before.figures()}. Give it longer (--minutes) or import more photos"
+            )
+
     def _is_newer(self, product: str, than: float) -> bool:
         path = self._pictures.path(product)
         return path is not None and path.stat().st_mtime >= than - 1
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a build left behind that was killed."""
+        for folder in self.folder.glob("photos-*"):
+            if not (folder / "meta.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_others(self, name: str) -> None:
         """Remove what is not in force, but for the latest before it, which is still being read."""
