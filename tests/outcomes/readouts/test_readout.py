@@ -243,6 +243,7 @@ def test_the_dictionary_has_what_a_page_shows(log, experiment):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["question"] == "Does it sell more?"
     assert found["known_effect"] == 0.1
+    assert found["sequential"] is False
     assert found["verdict"] == "ship"
     conversion = found["rows"][0]
     assert (conversion["control"], conversion["treatment"]) == (0.3, 0.6)

@@ -55,6 +55,13 @@ def test_money_by_hand():
     assert found.sentence.startswith("B earns at least EUR 14,000 a year")
 
 
+def test_it_is_said_when_the_range_is_one_for_every_look():
+    said = "The money's range holds at every look"
+    once, daily = (judge_experiment(readout(sequential=x), PLAN).reasons for x in (False, True))
+    assert not any(reason.startswith(said) for reason in once)
+    assert any(reason.startswith(said) for reason in daily)
+
+
 def test_an_effect_of_twice_the_payoff_is_worth_twice():
     one = judge_experiment(readout(), PLAN).money["per_year"]
     two = judge_experiment(

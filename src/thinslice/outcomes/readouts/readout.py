@@ -139,6 +139,7 @@ class Readout:
             "more_visitors": self.decision.more_visitors,
             "notes": list(self.notes),
             "known_effect": self.experiment.known_effect,
+            "sequential": self.experiment.sequential,
         }
 
     def _period(self) -> dict[str, Any]:

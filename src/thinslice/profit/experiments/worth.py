@@ -215,6 +215,11 @@ def _assumptions(readout: Mapping[str, Any], source: str, sessions: float) -> li
         )
     else:
         said.append("It assumes that an order is worth the same in both variants.")
+    if readout.get("sequential"):
+        said.append(
+            "The money's range holds at every look, as the experiment's ranges do, so it is wider "
+            "than that of one look at the end."
+        )
     return said
 
 
