@@ -76,7 +76,7 @@ def test_the_table_is_plain_rows():
     frame = pd.DataFrame(read().table)
     assert frame.metric.tolist() == [metric.name for metric in METRICS]
     assert frame.asked.tolist() == ["better", "better", "at most 10% worse"]
-    assert frame.confidence.tolist() == [0.975, 0.975, 0.95]
+    assert frame.confidence.tolist() == [0.975, 0.975, 0.9]
     assert (frame.low < frame.change).all() and (frame.change < frame.high).all()
 
 
@@ -195,7 +195,7 @@ def test_arms_may_be_numbers_or_truths():
         ({"weights": {"A": 1}}, "weights say the share of each arm"),
         ({"weights": {"A": 1, "B": -1}}, "above 0, got"),
         ({"metrics": []}, "needs a success metric or a guardrail"),
-        ({"alpha": 5}, "alpha is a share between 0 and 1"),
+        ({"alpha": 5}, "alpha is a share between 0 and 0.5"),
         ({"tuned_for": -5}, "tuned_for is a number of visitors above 0"),
         ({"sequential": 5000}, "True or False, got 5000; a number of visitors is tuned_for"),
         ({"weights": {"A": "half", "B": 1}}, "a weight must be a number, got 'half'"),

@@ -78,7 +78,7 @@ def test_guardrails_alone_ship_when_they_are_harmless():
     found = verdict_of([Metric("a", max_worse=0.005)], BASE, BASE)
     assert found.verdict is Verdict.NOT_PROVEN
     assert "not yet shown to be within the 0.5%" in found.reason
-    assert "leaves open" in found.sentence
+    assert "does not rule out that it is worse by more than 0.5%" in found.sentence
 
 
 def test_a_success_metric_that_deteriorates_stops_what_another_gains():

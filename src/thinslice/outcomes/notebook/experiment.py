@@ -101,8 +101,8 @@ def experiment(
 def _check(variant: str, alpha: float, sequential: bool, tuned_for: float | None) -> None:
     if not isinstance(variant, str):
         raise InputError(f"variant names the column of the arms, got {variant!r}")
-    if not 0 < number(alpha, "alpha") < 1:
-        raise InputError(f"alpha is a share between 0 and 1, got {alpha}; 0.05 is usual")
+    if not 0 < number(alpha, "alpha") < 0.5:
+        raise InputError(f"alpha is a share between 0 and 0.5, got {alpha}; 0.05 is usual")
     if not isinstance(sequential, bool):
         raise InputError(
             f"sequential is True or False, got {sequential!r}; a number of visitors is tuned_for"

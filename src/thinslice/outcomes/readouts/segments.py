@@ -64,8 +64,9 @@ def segments_of(
 ) -> tuple[Segment, ...]:
     """Every segment with its rows, the largest first; at most `MOST` of a kind, and the others.
 
-    `found` has the moments per kind, name and variant. Each interval holds at 95 % by itself: once,
-    or with `tuned_for` at all looks together (`statistics/sequential.py`).
+    `found` has the moments per kind, name and variant. Each interval holds by itself, at 95 % (a
+    guardrail's at 90 %): once, or with `tuned_for` at all looks together
+    (`statistics/sequential.py`).
     """
     segments = []
     for kind in KINDS:

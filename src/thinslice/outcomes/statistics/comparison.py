@@ -36,7 +36,9 @@ class Row:
 
     `change` is what the interval of the difference says, "unknown" where there is too little to go
     by; `harmless` is set for guardrails only. `z` is the difference in standard errors, positive
-    when better, and `critical` how many standard errors the interval reaches.
+    when better, and `critical` how many standard errors the interval reaches. The intervals of a
+    mere guardrail have the ends of its one-sided test, so that they lie within what is allowed
+    exactly where it is harmless; its `change` is judged two-sided like that of any metric.
     """
 
     metric: Metric
@@ -153,13 +155,15 @@ def compare(
     """Set one metric of two variants side by side.
 
     `confidence` is that of the two-sided intervals, `alpha` that of the one-sided test of a
-    guardrail. `tuned_for` makes them hold at any number of looks (`sequential.py`). `money_unit`
-    is what 1 in a column of money is worth: 0.01 for cents. `seen` is how much there is to go by,
-    from the metric's column `counts` unless given.
+    guardrail, whose intervals have a confidence of 1 - 2 alpha. `tuned_for` makes them hold at any
+    number of looks (`sequential.py`). `money_unit` is what 1 in a column of money is worth: 0.01
+    for cents. `seen` is how much there is to go by, from the metric's column `counts` unless given.
     """
     scale = money_unit if metric.unit == "money" else 1.0
     c, t = (_scaled(one, scale) for one in estimates(metric, control, treatment))
-    absolute = difference(t, c, confidence, tuned_for)
+    two_sided = difference(t, c, confidence, tuned_for)
+    by_its_test = metric.is_guardrail and not metric.is_success
+    shown, sides = (1 - 2 * alpha, 1) if by_its_test else (confidence, 2)
     if seen is None and metric.counts is not None:
         seen = control.total(metric.counts) + treatment.total(metric.counts)
     se = root(t.variance + c.variance) or math.nan
@@ -167,12 +171,12 @@ def compare(
         metric,
         c.value,
         t.value,
-        absolute,
-        _possible(metric, relative_lift(t, c, confidence, tuned_for)),
-        _change(absolute, metric.sign)
+        difference(t, c, shown, tuned_for, sides=sides),
+        _possible(metric, relative_lift(t, c, shown, tuned_for, sides=sides)),
+        _change(two_sided, metric.sign)
         if se > 0 and (seen is None or seen >= ENOUGH)
         else "unknown",
-        metric.sign * absolute.estimate / se,
+        metric.sign * two_sided.estimate / se,
         critical(1 - confidence, t.n + c.n, tuned_for),
     )
     if metric.max_worse is None:

@@ -213,9 +213,14 @@ def _open_question(
     if known:  # the best of those of which one is enough, the worst of those that all have to pass
         row = (max if success else min)(known, key=lambda row: row.z)
         they, looks = ("they", "look") if row.metric.verb == "are" else ("it", "looks")
+        found = f"{row.metric.label} {looks} {_moved(row)} with {treatment}, but the range "
+        if success:
+            return (
+                f"{found}({spread_of(row.relative)}) leaves open whether {they} {row.metric.verb}."
+            )
         return (
-            f"{row.metric.label} {looks} {_moved(row)} with {treatment}, but the range "
-            f"({spread_of(row.relative)}) leaves open whether {they} {row.metric.verb}."
+            f"{found}({spread_of(row.relative)}) does not rule out that {they} {row.metric.verb} "
+            f"worse by more than {row.allowed}."
         )
     if unproven:
         return f"There is too little data on {unproven[0].metric.label.lower()} with {treatment}."

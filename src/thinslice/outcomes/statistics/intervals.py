@@ -22,10 +22,15 @@ def difference(
     control: Estimate,
     confidence: float = 0.95,
     tuned_for: float | None = None,
+    *,
+    sides: int = 2,
 ) -> Interval:
-    """Treatment minus control with its normal interval; nan throughout when either is unknown."""
+    """Treatment minus control with its normal interval; nan throughout when either is unknown.
+
+    With `sides=1` each end is that of a one-sided test: passed with a chance of (1 - confidence)/2.
+    """
     estimate = treatment.value - control.value
-    z = critical(1 - confidence, treatment.n + control.n, tuned_for)
+    z = _reach(confidence, treatment.n + control.n, tuned_for, sides)
     spread = root(treatment.variance + control.variance)
     width = z * spread if spread else 0.0
     return Interval(estimate - width, estimate, estimate + width, confidence)
@@ -36,8 +41,10 @@ def relative_lift(
     control: Estimate,
     confidence: float = 0.95,
     tuned_for: float | None = None,
+    *,
+    sides: int = 2,
 ) -> Interval:
-    """Treatment over control minus 1, with Fieller's interval (Fieller 1954).
+    """Treatment over control minus 1, with Fieller's interval (Fieller 1954); `sides` as above.
 
     Of a control below 0 it is the share of the control's size, so that more is still more.
 
@@ -49,7 +56,7 @@ def relative_lift(
     if math.isnan(t) or math.isnan(c) or c == 0:
         return Interval(-math.inf, math.nan, math.inf, confidence)
     lift = t / c - 1
-    z2 = critical(1 - confidence, treatment.n + control.n, tuned_for) ** 2
+    z2 = _reach(confidence, treatment.n + control.n, tuned_for, sides) ** 2
     a = c * c - z2 * (control.variance + control.shared)
     if not a > 0:
         return Interval(-math.inf, lift if c > 0 else -lift, math.inf, confidence)
@@ -112,6 +119,11 @@ def more_units(z: float, wanted: float, n: int, power: float = 0.8) -> int | Non
     if not abs(z) * 10 >= target:
         return None
     return max(0, math.ceil(n * ((target / abs(z)) ** 2 - 1)))
+
+
+def _reach(confidence: float, n: float, tuned_for: float | None, sides: int) -> float:
+    """The standard errors to each end; for one look the same with one-sided ends as with others."""
+    return critical((1 - confidence) * sides / 2, n, tuned_for, sides=sides)
 
 
 def root(x: float) -> float:
