@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from thinslice.domain import DAY_US, MICROSECONDS, EventType
+from thinslice.domain import DAY_US, MICROSECONDS
 from thinslice.outcomes.counting import clicks, exposures, visits
 from thinslice.outcomes.counting.ask import (
     Ask,
     Expression,
     Keyed,
-    asked,
     asked_tables,
     over_table,
     table,
 )
 from thinslice.outcomes.counting.columns import COLUMNS
-from thinslice.outcomes.counting.orders import BACK, Orders, shared_ids
+from thinslice.outcomes.counting.left_out import (
+    LISTS_LEFT_OUT,
+    VISITORS_LEFT_OUT,
+    Tallies,
+    asked_to_see,
+    lists_left_out,
+)
+from thinslice.outcomes.counting.orders import Orders, shared_ids
 from thinslice.outcomes.counting.rules import ProductFacts, Rules
 from thinslice.outcomes.counting.sums import moments_by
 from thinslice.outcomes.statistics.moments import Moments
@@ -46,18 +51,6 @@ Segment = tuple[str, str, str]
 """The kind of a segment, its name, and the variant."""
 
 SEGMENTS = ("device", "visits", "category")
-
-
-VISITORS_LEFT_OUT = ("visitors_in_two_variants", "visitors_who_asked_for_a_variant", "robots")
-"""The reasons for which a visitor who saw a list does not count; the first that is true."""
-
-_REASONS = {
-    "qa": "previewed_lists",
-    "holdout": "lists_for_the_holdout",
-    "paused": "lists_while_paused",
-    "not_in_traffic": "lists_outside_the_traffic",
-    "could_not_show": "lists_that_a_variant_could_not_fill",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +107,23 @@ def attribute(
             "who": exposures.who,
             "actions": exposures.actions,
             "visitors": _Visitors(rules or Rules(), currency),
-            "tallies": _Tallies(currency),
-            "reasons": _reasons,
+            "tallies": Tallies(currency),
+            "lists_left_out": lists_left_out,
         },
         {
             "products": _facts(products or ProductFacts()),
             **asked_tables(experiment, variants, started_us, stopped_us, now_us),
         },
-        ("visitors", "tallies", "reasons"),
+        ("visitors", "tallies", "lists_left_out"),
     )
     cells, segments, who, uncosted = _summed(found["visitors"])
     (tallies,) = found["tallies"].to_pylist()
     last_us = tallies.pop("last_us")
-    reasons = {_REASONS.get(r["why"], r["why"]): r["n"] for r in found["reasons"].to_pylist()}
-    left_out = {name: int(n or 0) for name, n in {**who, **tallies, **reasons}.items()}
+    lists = {
+        LISTS_LEFT_OUT.get(one["why"], one["why"]): one["n"]
+        for one in found["lists_left_out"].to_pylist()
+    }
+    left_out = {name: int(n or 0) for name, n in {**who, **tallies, **lists}.items()}
     return Attributed(cells, segments, left_out, last_us, uncosted)
 
 
@@ -173,7 +169,7 @@ class _Visitors:
             ordered,
             clicks.lists(),
             clicks.attributed(bought, self.rules),
-            _asked_to_see(),
+            asked_to_see(),
         ):
             added = [part[name] for name in part.columns if name != "visitor"]
             joined = joined.left_join(part, "visitor").select(joined, *added)
@@ -194,74 +190,6 @@ class _Visitors:
             qa=joined.qa.coalesce(0),
             **{n: joined[n].coalesce(0).cast("int64") for n in (*COLUMNS, "uncosted")},
         )
-
-
-@dataclass(frozen=True)
-class _Tallies:
-    """One row: the latest time, and what could not be used, each with its reason as the name."""
-
-    currency: str
-
-    def __call__(self, events: ir.Table, keyed: Keyed) -> ir.Table:
-        period = exposures.in_period(events)
-        shown = period.filter(
-            period.type.isin(list(exposures.SHOWN)), period.experiment == asked("experiment")
-        )
-        known = shown.variant.isin(table("variants").variant).coalesce(False)
-        money = period.filter(period.type == EventType.ORDER_COMPLETED)
-        ahead = events.filter(
-            events.time_us >= asked("ahead_us"), events.time_us < asked("stopped_us")
-        )
-        shared = money.semi_join(table("shared_ids"), "order_id")
-        back = events.filter(events.type.isin(list(BACK)), events.time_us >= asked("started_us"))
-        ids = events.filter(
-            events.type == EventType.ORDER_COMPLETED, events.order_id.notnull()
-        ).select("order_id")
-        ids = ids.anti_join(table("shared_ids"), "order_id")
-        lost = back.select("order_id", "message_id").anti_join(ids, "order_id")
-        actions = table("actions")
-        ours = actions.filter(
-            actions.type == EventType.ORDER_COMPLETED, actions.time_us >= actions.exposed_us
-        )
-        ours = ours.anti_join(table("shared_ids"), "order_id")
-        taken = back.semi_join(ours, "order_id")
-        parts = (
-            period.aggregate(last_us=period.time_us.max()),
-            shown.aggregate(
-                exposures_without_visitor=(shown.visitor == "").ifelse(1, 0).sum(),
-                exposures_of_unknown_variant=known.ifelse(0, 1).sum(),
-            ),
-            money.aggregate(order_lines_in_another_currency=self._foreign(money)),
-            back.aggregate(refund_lines_in_another_currency=self._foreign(back)),
-            lost.aggregate(refunds_of_unknown_orders=lost.message_id.nunique()),
-            taken.aggregate(
-                orders_cancelled=_orders_with(taken, EventType.ORDER_CANCELLED),
-                orders_with_a_refund=_orders_with(taken, EventType.ORDER_REFUNDED),
-            ),
-            shared.aggregate(orders_whose_id_is_shared=shared.message_id.nunique()),
-            ahead.aggregate(events_from_the_future=ahead.message_id.nunique()),
-        )
-        return reduce(lambda row, part: row.cross_join(part), parts)
-
-    def _foreign(self, lines: ir.Table) -> ir.Column:
-        wrong = lines.currency.notnull() & (lines.currency != self.currency)
-        return wrong.ifelse(1, 0).sum()
-
-
-def _orders_with(lines: ir.Table, type_: EventType) -> ir.Column:
-    return (lines.type == type_).ifelse(lines.order_id, None).nunique()
-
-
-def _reasons(events: ir.Table, keyed: Keyed) -> ir.Table:
-    """Lists that were served while the experiment ran and do not count: why, n."""
-    out = table("unfit_lists")
-    return out.group_by("why").aggregate(n=out.count()).order_by("why")
-
-
-def _asked_to_see() -> ir.Table:
-    """Visitors who asked for a variant by name: they knew what they would see."""
-    out = table("unfit_lists")
-    return out.filter(out.why == "qa").select("visitor", qa=1).distinct()
 
 
 def _facts(products: ProductFacts) -> pa.Table:
@@ -287,11 +215,11 @@ def _summed(
     """
     import pyarrow.compute as pc
 
-    two, asked_to_see, robots = VISITORS_LEFT_OUT
+    two, asked_for_one, robots = VISITORS_LEFT_OUT
     one = pc.equal(visitors["variant"], visitors["other"])
     rest, left_out = visitors.filter(one), {}
     left_out[two] = visitors.num_rows - rest.num_rows
-    for column, name in (("qa", asked_to_see), ("bot", robots)):
+    for column, name in (("qa", asked_for_one), ("bot", robots)):
         kept = rest.filter(pc.equal(rest[column], 0))
         left_out[name], rest = rest.num_rows - kept.num_rows, kept
     exposed = rest["exposed_us"].to_numpy()

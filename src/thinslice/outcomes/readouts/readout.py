@@ -16,8 +16,9 @@ from thinslice.domain import (
 from thinslice.errors import InputError
 from thinslice.outcomes.assignment import check_weights
 from thinslice.outcomes.counting.ask import Ask
-from thinslice.outcomes.counting.attribution import VISITORS_LEFT_OUT, Cell, attribute
+from thinslice.outcomes.counting.attribution import Cell, attribute
 from thinslice.outcomes.counting.columns import COLUMNS
+from thinslice.outcomes.counting.left_out import VISITORS_LEFT_OUT
 from thinslice.outcomes.counting.rules import ProductFacts, Rules
 from thinslice.outcomes.kpi import asked_by, kpi
 from thinslice.outcomes.readouts.foresight import tuned_for
