@@ -101,6 +101,15 @@ def test_money_in_another_currency_is_left_out_and_reported(log):
     assert left_out(log) == {"order_lines_in_another_currency": 1}
 
 
+def test_what_is_reported_of_orders_is_of_visitors_who_count(log):
+    log.order("stranger", 5, 5000, currency="USD", order_id="s")
+    log.add("office", "Order Refunded", 30, order_id="s", revenue_minor=100, currency="USD")
+    log.order("anna", 5, 5000, currency="USD")  # before her first list
+    log.shown("anna", "A", 10)
+    log.order("anna", 20, 5000, currency="USD")
+    assert left_out(log) == {"order_lines_in_another_currency": 1}
+
+
 def test_a_visitor_of_two_variants_is_left_out_and_reported(log):
     log.shown("anna", "A", 10)
     log.shown("anna", "B", 20)

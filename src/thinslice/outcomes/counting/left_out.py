@@ -29,7 +29,10 @@ LISTS_LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Tallies:
-    """One row: the latest time, and what could not be used, each with its reason as the name."""
+    """One row: the latest time, and what could not be used, each with its reason as the name.
+
+    Orders and refunds are those of exposed visitors, from the first exposure on.
+    """
 
     currency: str
 
@@ -39,11 +42,9 @@ class Tallies:
             period.type.isin(list(exposures.SHOWN)), period.experiment == asked("experiment")
         )
         known = shown.variant.isin(table("variants").variant).coalesce(False)
-        money = period.filter(period.type == EventType.ORDER_COMPLETED)
         ahead = events.filter(
             events.time_us >= asked("ahead_us"), events.time_us < asked("stopped_us")
         )
-        shared = money.semi_join(table("shared_ids"), "order_id")
         back = events.filter(events.type.isin(list(BACK)), events.time_us >= asked("started_us"))
         ids = events.filter(
             events.type == EventType.ORDER_COMPLETED, events.order_id.notnull()
@@ -51,19 +52,19 @@ class Tallies:
         ids = ids.anti_join(table("shared_ids"), "order_id")
         lost = back.select("order_id", "message_id").anti_join(ids, "order_id")
         actions = table("actions")
-        ours = actions.filter(
+        ordered = actions.filter(
             actions.type == EventType.ORDER_COMPLETED, actions.time_us >= actions.exposed_us
         )
-        ours = ours.anti_join(table("shared_ids"), "order_id")
-        taken = back.semi_join(ours, "order_id")
+        shared = ordered.semi_join(table("shared_ids"), "order_id")
+        taken = back.semi_join(ordered.anti_join(table("shared_ids"), "order_id"), "order_id")
         parts = (
             period.aggregate(last_us=period.time_us.max()),
             shown.aggregate(
                 exposures_without_visitor=(shown.visitor == "").ifelse(1, 0).sum(),
                 exposures_of_unknown_variant=known.ifelse(0, 1).sum(),
             ),
-            money.aggregate(order_lines_in_another_currency=self._foreign(money)),
-            back.aggregate(refund_lines_in_another_currency=self._foreign(back)),
+            ordered.aggregate(order_lines_in_another_currency=self._foreign(ordered)),
+            taken.aggregate(refund_lines_in_another_currency=self._foreign(taken)),
             lost.aggregate(refunds_of_unknown_orders=lost.message_id.nunique()),
             taken.aggregate(
                 orders_cancelled=_orders_with(taken, EventType.ORDER_CANCELLED),
