@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thinslice.errors import InputError
 from thinslice.profit.money import say
 from thinslice.profit.payoff.cell import Cell
 from thinslice.profit.predictions.curve import resample_best
-from thinslice.profit.uncertainty import Spread
+from thinslice.profit.uncertainty import Spread, Sums
+
+if TYPE_CHECKING:
+    from thinslice.profit.predictions.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,24 @@ class Comparison:
     total: float
     p_better: float
     sentence: str
+
+    @classmethod
+    def of(cls, one: Evaluation, other: Evaluation) -> Comparison:
+        """Paired row by row; `InputError` unless both judge the same rows by the same payoff."""
+        if one.n != other.n or not _same(one.y, other.y):
+            raise InputError("only evaluations of the same rows in the same order can be compared")
+        if one.priced.payoff != other.priced.payoff:
+            raise InputError("only evaluations with the same payoff can be compared")
+        difference, tuned = one.features - other.features, None
+        if one.tuned is not None or other.tuned is not None:
+            mine = one.features if one.tuned is None else one.tuned
+            tuned = mine - (other.features if other.tuned is None else other.tuned)
+        means = one.priced.means()
+        draws = Sums.of(difference, means, one.cluster, tuned).draws(one.guesses, seed=one.seed)
+        spread = draws.spread()
+        total = float((difference @ np.array([1.0, *means])).sum())
+        sentence = _compared(spread, one.plan.currency)
+        return cls(*spread, total, draws.chance_above(0.0), sentence)
 
     def to_dict(self) -> dict[str, Any]:
         return dict(self.__dict__)
@@ -105,7 +127,7 @@ def expected_maximum(
     return ExpectedMaximum(low, likely, high, float(found.mean()), assumes)
 
 
-def compared(spread: Spread, currency: str) -> str:
+def _compared(spread: Spread, currency: str) -> str:
     if spread.low == spread.high == 0:
         return "It earns the same on these rows."
     if spread.low > 0:
@@ -116,3 +138,7 @@ def compared(spread: Spread, currency: str) -> str:
         f"Not proven: between {currency} {say(-spread.low)} less and {currency} "
         f"{say(spread.high)} more on these rows."
     )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other)

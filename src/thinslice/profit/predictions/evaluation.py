@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thinslice.domain import Verdict
 from thinslice.errors import InputError
+from thinslice.profit.payoff.cell import Cell
 from thinslice.profit.payoff.payoff import Payoff
 from thinslice.profit.payoff.priced import Pricing
 from thinslice.profit.plan.constraints import Constraint, Kept
@@ -23,10 +24,10 @@ from thinslice.profit.predictions.earnings import (
     Comparison,
     ExpectedMaximum,
     Profit,
-    compared,
     expected_maximum,
 )
 from thinslice.profit.predictions.kill_rule import Against, Ruling, rule
+from thinslice.profit.predictions.plain import plain_values
 from thinslice.profit.predictions.policy import Policy
 from thinslice.profit.predictions.ranking import case_of_lists
 from thinslice.profit.predictions.sensitivity import Bar, BreakEven, break_even, outcome, tornado
@@ -157,7 +158,7 @@ class Evaluation:
 
     @cached_property
     def profit(self) -> Profit:
-        spread = self._sums.draws(self._cells(), seed=self.seed).spread()
+        spread = self._sums.draws(self.guesses, seed=self.seed).spread()
         by_class = self.priced.parts(self.y, self.policy.decided)[0].sum(axis=1)
         total = float((self.features @ np.array([1.0, *self.priced.means()])).sum())
         return Profit(
@@ -208,7 +209,7 @@ class Evaluation:
             raise InputError("the expected maximum needs scores of two classes; pass y_score")
         act, none = (self.priced.features(self.y, decided) for decided in (1, 0))
         return expected_maximum(
-            self.policy.score, act, none, self._cells(), replicates, self.seed, resample
+            self.policy.score, act, none, self.guesses, replicates, self.seed, resample
         )
 
     def break_even(self) -> BreakEven:
@@ -224,21 +225,7 @@ class Evaluation:
         """This minus `other` on the same rows, paired row by row."""
         if not isinstance(other, Evaluation):
             raise InputError("compare takes the evaluation of another model on the same rows")
-        if self.n != other.n or not _same(self.y, other.y):
-            raise InputError("only evaluations of the same rows in the same order can be compared")
-        if self.priced.payoff != other.priced.payoff:
-            raise InputError("only evaluations with the same payoff can be compared")
-        difference, tuned = self.features - other.features, None
-        if self.tuned is not None or other.tuned is not None:
-            mine = self.features if self.tuned is None else self.tuned
-            tuned = mine - (other.features if other.tuned is None else other.tuned)
-        sums = Sums.of(difference, self.priced.means(), self.cluster, tuned)
-        draws = sums.draws(self._cells(), seed=self.seed)
-        spread = draws.spread()
-        total = float((difference @ np.array([1.0, *self.priced.means()])).sum())
-        return Comparison(
-            *spread, total, draws.chance_above(0.0), compared(spread, self.plan.currency)
-        )
+        return Comparison.of(self, other)
 
     @cached_property
     def features(self) -> NDArray[np.float64]:
@@ -250,6 +237,11 @@ class Evaluation:
         """The same for the threshold tuned on all rows; None where nothing was tuned."""
         final = self.policy.final
         return None if final is None else self.priced.features(self.y, final)
+
+    @property
+    def guesses(self) -> list[Cell]:
+        """The uncertain payoffs, in the order of the features."""
+        return [cell for _, _, cell in self.priced.uncertain]
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -263,40 +255,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and pages."""
-        return {
-            "question": self.plan.question,
-            "plan": self.plan.to_dict(),
-            "verdict": self.verdict.value,
-            "sentence": self.sentence,
-            "reason": self.reason,
-            "currency": self.plan.currency,
-            "rows": self.n,
-            "labels": [str(label) for label in self.labels],
-            "counts": self.counts(),
-            "money": self.money(),
-            "profit": self.profit.to_dict(),
-            "gain": self.gain._asdict(),
-            "p_beats": self.p_beats,
-            "baseline": self.baseline,
-            "baselines": {name: rival.to_dict() for name, rival in self.rivals.items()},
-            "simplest": self._simplest(),
-            "decided_by": self.policy.how,
-            "constraints": [kept.to_dict() for kept in self.constraints],
-            "threshold": _finite(self.threshold),
-            "optimism": self.optimism,
-            "curve": self.policy.curve.points() if self.policy.curve else None,
-            "break_even": self.break_even().to_dict(),
-            "tornado": [bar.to_dict() for bar in self.tornado()],
-            "warnings": self.warnings,
-            "assumptions": self.assumptions,
-            "seed": self.seed,
-        }
-
-    def _simplest(self) -> dict[str, Any] | None:
-        if self.simplest is None:
-            return None
-        words, rival = self.simplest
-        return {"words": words, **rival.to_dict()}
+        return plain_values(self)
 
     def money(self) -> list[list[float]]:
         """What the rows of each true class (rows) that were decided as each (columns) earned."""
@@ -320,7 +279,7 @@ class Evaluation:
 
     def _widest_guess(self) -> str:
         """The guessed payoff that moves the gain most, in words; empty where none is guessed."""
-        guessed = {cell.name for cell in self._cells()}
+        guessed = {cell.name for cell in self.guesses}
         widest = next((bar.name for bar in self.tornado() if bar.name in guessed), "")
         return outcome(widest)
 
@@ -335,14 +294,3 @@ class Evaluation:
         """Money and rows by cell, model minus rival."""
         money, counts = self.priced.parts(self.y, self.policy.decided)
         return money - rival.money, counts - rival.counts
-
-    def _cells(self) -> list[Any]:
-        return [cell for _, _, cell in self.priced.uncertain]
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
