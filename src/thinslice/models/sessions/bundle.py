@@ -14,7 +14,6 @@ from thinslice.errors import NotEnoughDataError, StorageError
 from thinslice.models.current import Current
 from thinslice.models.sessions.candidates import ROW, Candidates, learn_candidates
 from thinslice.models.sessions.choice import BLEND, KNN, LINEAR, POPULAR, RERANKED, Choice
-from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.entries import ByVisit, learn_entries
 from thinslice.models.sessions.item_table import ItemTable, TableRecommender
 from thinslice.models.sessions.item_to_item import ItemToItem, cosine_table
@@ -80,11 +79,7 @@ def learn(
     if choice.tier in (BLEND, RERANKED):
         parts |= learn_candidates(log, products, choice.knn, choice.linear).to_parts()
     else:
-        counts = count_pairs(
-            sessions,
-            decay=choice.linear.step_decay,
-            half_life_days=choice.linear.half_life_days,
-        )
+        counts = choice.linear.counted(sessions)
         parts["cosine"] = cosine_table(counts, ROW).to_arrays()
         if choice.tier == LINEAR:
             parts["linear"] = solve(counts, choice.linear, ROW).to_arrays()

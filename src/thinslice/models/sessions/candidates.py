@@ -192,7 +192,7 @@ def learn_candidates(
 ) -> Candidates:
     """Index the sessions, count the pairs once, and derive every source from them."""
     sessions = training_sessions(log, knn.max_products)
-    counts = count_pairs(sessions, decay=linear.step_decay, half_life_days=linear.half_life_days)
+    counts = linear.counted(sessions)
     solved = solve(counts, linear, ROW)
     tables = {
         "linear": solved,

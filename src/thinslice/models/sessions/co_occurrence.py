@@ -8,6 +8,9 @@ each of weight w (older ones fade) and of `len` different products:
     within   w / len^2                                    the normal equations of the linear model
     share    w / len                                      its right-hand side
     before   w * exp(-(steps from i to j - 1) / decay)    where i came before j
+
+w is multiplied by `cart_weight` for each of the two that the session put in the cart or bought, so
+that a view and a cart count more together than two views, and two carts most.
 """
 
 from __future__ import annotations
@@ -50,7 +53,11 @@ class Counts:
 
 
 def count_pairs(
-    sessions: TrainingSessions, *, decay: float = 1.0, half_life_days: float | None = None
+    sessions: TrainingSessions,
+    *,
+    decay: float = 1.0,
+    half_life_days: float | None = None,
+    cart_weight: float = 1.0,
 ) -> Counts:
     """Count every pair of products that share a session. A session's age is seen from the newest.
 
@@ -58,6 +65,9 @@ def count_pairs(
     products bounds; threads share the work.
     """
     weights = session_weights(sessions.ended_us, half_life_days)
+    strengths = None
+    if cart_weight != 1.0 and sessions.wanted is not None:
+        strengths = np.where(sessions.wanted, cart_weight, 1.0).astype(np.float32)
     starts, postings, counts = build_postings(
         sessions.offsets, sessions.codes, sessions.n_products, max(sessions.n_sessions, 1)
     )
@@ -69,8 +79,8 @@ def count_pairs(
     def part_of(lo: int, hi: int) -> Any:
         room = int(pairs_until[hi] - pairs_until[lo])
         return _count(
-            lo, hi, room, sessions.offsets, sessions.codes, starts, postings, weights, steps,
-            sessions.n_products,
+            lo, hi, room, sessions.offsets, sessions.codes, starts, postings, weights,
+            strengths, steps, sessions.n_products,
         )  # fmt: skip
 
     parts = in_threads(part_of, split_evenly(pairs_until))
@@ -127,7 +137,7 @@ _STEPS = 64
 @numba.njit(cache=True, nogil=True)
 def _count(
     lo: int, hi: int, room: int, offsets: Any, codes: Any, starts: Any, postings: Any,
-    weights: Any, steps: Any, n_products: int,
+    weights: Any, strengths: Any, steps: Any, n_products: int,
 ) -> Any:  # fmt: skip
     lengths = np.zeros(hi - lo, np.int64)
     neighbours = np.empty(room, np.int32)
@@ -145,7 +155,11 @@ def _count(
             where = first
             while codes[where] != j:
                 where += 1
-            own_within[j - lo] += weight / (length * length)
+            if strengths is None:  # known to the compiler: views alone cost nothing more
+                own_within[j - lo] += weight / (length * length)
+            else:
+                weight *= strengths[where]
+                own_within[j - lo] += weight * strengths[where] / (length * length)
             if where < last - 1:
                 leading[j - lo] += weight
             for x in range(first, last):
@@ -159,11 +173,12 @@ def _count(
                     place_of[i] = place
                     neighbours[place] = i
                     count[place] = within[place] = share[place] = before[place] = 0.0
+                both = weight if strengths is None else weight * strengths[x]
                 count[place] += 1.0
-                within[place] += weight / (length * length)
-                share[place] += weight / length
+                within[place] += both / (length * length)
+                share[place] += both / length
                 if x < where and where - x <= len(steps):
-                    before[place] += weight * steps[where - x - 1]
+                    before[place] += both * steps[where - x - 1]
         for place in range(begin, end):
             place_of[neighbours[place]] = -1
         lengths[j - lo] = end - begin

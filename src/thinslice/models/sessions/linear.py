@@ -21,18 +21,21 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from thinslice.models.sessions.co_occurrence import Counts, in_threads, split_evenly
+from thinslice.models.sessions.co_occurrence import Counts, count_pairs, in_threads, split_evenly
 from thinslice.models.sessions.item_table import ItemTable
 from thinslice.models.sessions.selection import select_best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from thinslice.models.sessions.training import TrainingSessions
+
 
 @dataclass(frozen=True, slots=True)
 class LinearSettings:
     """What the formula leaves open; `whole_share` is its a, `step_decay` and `lag_decay` count
-    products.
+    products. `cart_weight` is what a product that a session put in the cart or bought says in it
+    beside one that it only viewed.
     """
 
     neighbours: int = 50
@@ -41,6 +44,16 @@ class LinearSettings:
     step_decay: float = 1.0
     half_life_days: float | None = None
     lag_decay: float = 2.0
+    cart_weight: float = 1.0
+
+    def counted(self, sessions: TrainingSessions) -> Counts:
+        """The pairs of the sessions, counted as these settings have it."""
+        return count_pairs(
+            sessions,
+            decay=self.step_decay,
+            half_life_days=self.half_life_days,
+            cart_weight=self.cart_weight,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,6 @@ import numpy as np
 
 from thinslice.domain import DAY_US
 from thinslice.models.sessions.choice import Choice
-from thinslice.models.sessions.co_occurrence import count_pairs
 from thinslice.models.sessions.item_table import ItemTable, lag_weights
 from thinslice.models.sessions.linear import LinearSettings, solve
 from thinslice.models.sessions.places import knn_places, measure, table_places
@@ -82,10 +81,7 @@ class SettingsSearch:
             key = replace(linear, lag_decay=1.0)
             if key not in known:
                 known.clear()
-                counts = count_pairs(
-                    self._sessions, decay=linear.step_decay, half_life_days=linear.half_life_days
-                )
-                known[key] = solve(counts, linear)
+                known[key] = solve(linear.counted(self._sessions), linear)
             return measure(table_places(known[key], lag_weights(linear.lag_decay, limit), steps))
 
         return self._descend(self.start.linear, score, self._linear_grid(), until)
@@ -131,6 +127,7 @@ class SettingsSearch:
             "half_life_days": self._half_lives(),
             "step_decay": (2.0, 0.5),
             "ridge": (3.0, 30.0),
+            "cart_weight": (2.0, 4.0) if self._sessions.wanted is not None else (),
         }
 
     def _half_lives(self) -> tuple[float | None, ...]:

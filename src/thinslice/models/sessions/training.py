@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from thinslice.domain import BROWSING, EventType
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,13 +21,15 @@ class TrainingSessions:
     """Sessions of at least two different products, in the order in which they ended.
 
     Session `s` has the different products `codes[offsets[s]:offsets[s+1]]`, each where it was
-    touched last. Shapes: `offsets` (S+1,) int64, `codes` (E,) int32, `ended_us` (S,) int64.
+    touched last. Shapes: `offsets` (S+1,) int64, `codes` (E,) int32, `ended_us` (S,) int64,
+    `wanted` (E,) bool, whether the session put it in the cart or bought it; None where none did.
     """
 
     n_products: int
     offsets: NDArray[np.int64]
     codes: NDArray[np.int32]
     ended_us: NDArray[np.int64]
+    wanted: NDArray[np.bool_] | None = None
 
     @property
     def n_sessions(self) -> int:
@@ -40,6 +44,7 @@ class TrainingSessions:
             self.offsets[first:] - start,
             self.codes[start:],
             self.ended_us[first:],
+            None if self.wanted is None else self.wanted[start:],
         )
 
 
@@ -56,7 +61,20 @@ def training_sessions(log: SessionLog, max_products: int) -> TrainingSessions:
         max_products,
     )
     ended = np.asarray(log.times_us, np.int64)[np.asarray(log.offsets, np.int64)[kept + 1] - 1]
-    return TrainingSessions(len(log.products), offsets, codes, ended)
+    wanted = _wanted(log, kept, offsets, codes)
+    return TrainingSessions(len(log.products), offsets, codes, ended, wanted)
+
+
+def _wanted(
+    log: SessionLog, kept: NDArray[np.int64], offsets: NDArray[np.int64], codes: NDArray[np.int32]
+) -> NDArray[np.bool_] | None:
+    """(E,) for each product of the kept sessions whether one of its events was more than a view."""
+    more = np.flatnonzero(log.types != BROWSING.index(EventType.PRODUCT_VIEWED))
+    if len(more) == 0:
+        return None
+    session_of = np.searchsorted(log.offsets, more, side="right") - 1
+    n = len(log.products)
+    return np.isin(np.repeat(kept, np.diff(offsets)) * n + codes, session_of * n + log.codes[more])
 
 
 def sessions_with_each(sessions: TrainingSessions) -> NDArray[np.int32]:
