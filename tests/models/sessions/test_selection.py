@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from thinslice.models.sessions.selection import kth_largest, select_best
 
 few_values = st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=60)
+any_values = st.lists(st.floats(allow_nan=False), min_size=1, max_size=200)
 
 
 @settings(deadline=None)
-@given(few_values, st.integers(1, 70), st.randoms(use_true_random=False))
+@given(few_values | any_values, st.integers(1, 70), st.randoms(use_true_random=False))
 def test_the_best_are_those_of_a_full_sort_ties_by_code(values, n, random):
     scores = np.array(values)
     candidates = list(range(len(values)))

@@ -13,10 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from thinslice.models.sessions.pair_table import SMOOTHING, add_pair, find_pair
+from thinslice.models.sessions.pair_table import SMOOTHING, find_pair
 from thinslice.models.sessions.selection import select_best
-from thinslice.models.sessions.session_knn_kernels import credit_votes, vote
-from thinslice.models.sessions.trees import add_trees
+from thinslice.models.sessions.session_knn_kernels import vote
 
 WEIGHED_LAGS = 2
 """For the latest so many products of the session, each table's own weight is a feature."""
@@ -58,71 +57,73 @@ def gather(
     Returns how many there are, how many sessions voted, and each source's largest score. The
     candidates' codes stand in the last array of `room`, the largest sum of shares first; a share
     is a source's score divided by its largest, and the sums stand in the fourth array.
+
+    What is known of a candidate lies together, by the order in which candidates are found, so that
+    thousands of them stay in the cache however many products there are.
     """
-    scores, weights, is_candidate, shares, found, voted, lag_of, sessions, similar, heap, best = (
-        room
-    )
+    (
+        scores, weights, slot_of, shares, found, votes, voted, lag_of, sessions, similar, heap,
+        best,
+    ) = room  # fmt: skip
     numbers, decays, index = knn
     for lag in range(n_query):
         lag_of[query[lag]] = lag + 1
-    n_found, n_neighbours = vote(
+    n_voted, n_neighbours = vote(
         query, n_query, last, now_us, numbers[0], numbers[1], numbers[2], numbers[3], decays[0],
         decays[1], decays[2], decays[3], index[0], index[1], index[2], index[3], index[4],
-        index[5], sessions, similar, heap, scores[0], lag_of, voted,
+        index[5], sessions, similar, heap, votes, lag_of, voted,
     )  # fmt: skip
-    for a in range(n_found):
-        found[a] = voted[a]
-        is_candidate[voted[a]] = True
+    n_found = 0
+    for a in range(n_voted):
+        slot, n_found = _slot(voted[a], slot_of, found, n_found)
+        scores[0, slot] = votes[voted[a]]
+        votes[voted[a]] = 0.0
     for t in range(len(tables)):
         n_found = _add_table(
-            t, tables[t], query, n_query, last, scores, weights, is_candidate, found, n_found
+            t, tables[t], query, n_query, last, scores, weights, slot_of, found, n_found
         )
     pair = find_pair(touched_codes, n_touched_codes, pairs)
-    n_found = add_pair(
-        pair, pairs, tables[FOLLOW], last, scores[len(tables) + 1], is_candidate, found, n_found
-    )
-    for lag in range(min(n_query, OWN)):
-        if query[lag] != last and not is_candidate[query[lag]]:
-            is_candidate[query[lag]] = True
-            found[n_found] = query[lag]
-            n_found += 1
-    largest = np.zeros(len(scores))
-    for source in range(len(scores)):
-        for a in range(n_found):
-            largest[source] = max(largest[source], scores[source, found[a]])
-    for a in range(n_found):
-        total = 0.0
-        for source in range(SUMMED):
-            if largest[source] > 0.0:
-                total += scores[source, found[a]] / largest[source]
-        shares[found[a]] = total
-    n = _best_and_own(shares, found, n_found, limit, query, min(n_query, OWN), last, best)
+    n_found = _add_pair(pair, pairs, tables[FOLLOW], last, scores, slot_of, found, n_found)
+    n_own = min(n_query, OWN)
+    for lag in range(n_own):
+        if query[lag] != last:
+            _, n_found = _slot(query[lag], slot_of, found, n_found)
+    largest = _share(scores, found, n_found, shares)
+    n = _best_and_own(shares, found, n_found, limit, query, n_own, last, best)
     returned = 0
     for b in range(n_touched_codes - 1, 0, -1):
         if touched_codes[b] == touched_codes[0]:
             returned = b
     for a in range(min(n, len(features))):
+        slot = slot_of[best[a]] - 1
         _describe(
             features[a], best[a], a, touched_codes, n_touched_codes, query[0], n_query, now_us,
-            n_neighbours, pair[3], returned, scores, largest, weights, facts, seen_us,
+            n_neighbours, pair[3], returned, scores[:, slot], largest, weights[:, :, slot], facts,
+            seen_us,
         )  # fmt: skip
     for a in range(n_found):
-        i = found[a]
-        is_candidate[i] = False
-        for source in range(len(scores)):
-            scores[source, i] = 0.0
-        for t in range(len(tables)):
-            for lag in range(WEIGHED_LAGS):
-                weights[t, lag, i] = 0.0
+        slot_of[found[a]] = 0
+    scores[:, :n_found] = 0.0
+    weights[:, :, :n_found] = 0.0
     for lag in range(n_query):
         lag_of[query[lag]] = 0
     return n, n_neighbours, largest
 
 
 @numba.njit(cache=True, nogil=True)
+def _slot(i: int, slot_of: Any, found: Any, n_found: int) -> Any:
+    """Where product i stands among the candidates, as a new one if need be, and how many it has."""
+    is_new = slot_of[i] == 0
+    if is_new:
+        found[n_found] = i
+        slot_of[i] = n_found + 1
+    return slot_of[i] - 1, n_found + is_new
+
+
+@numba.njit(cache=True, nogil=True)
 def _add_table(
     t: int, table: Any, query: Any, n_query: int, last: int, scores: Any, weights: Any,
-    is_candidate: Any, found: Any, n_found: int,
+    slot_of: Any, found: Any, n_found: int,
 ) -> int:  # fmt: skip
     offsets, neighbours, strengths, lag_weights = table
     for lag in range(n_query):
@@ -133,14 +134,54 @@ def _add_table(
             i = neighbours[p]
             if i == last:
                 continue
-            if not is_candidate[i]:
-                is_candidate[i] = True
+            if slot_of[i] == 0:  # `_slot` written out, which a compiler makes five times as fast
                 found[n_found] = i
                 n_found += 1
-            scores[t + 1, i] += lag_weights[lag] * strengths[p]
+                slot_of[i] = n_found
+            slot = slot_of[i] - 1
+            scores[t + 1, slot] += lag_weights[lag] * strengths[p]
             if lag < WEIGHED_LAGS:
-                weights[t, lag, i] = strengths[p]
+                weights[t, lag, slot] = strengths[p]
     return n_found
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_pair(
+    pair: Any, pairs: Any, follow: Any, last: int, scores: Any, slot_of: Any, found: Any,
+    n_found: int,
+) -> int:  # fmt: skip
+    """What came after the pair, leaning on what came after its latest product."""
+    latest, lo, hi, total = pair
+    _, _, after, counts = pairs
+    offsets, neighbours, shares, _ = follow
+    source = len(scores) - 1
+    for p in range(offsets[latest], offsets[latest + 1]):
+        if neighbours[p] != last:
+            slot, n_found = _slot(neighbours[p], slot_of, found, n_found)
+            scores[source, slot] = SMOOTHING / (total + SMOOTHING) * shares[p]
+    for x in range(lo, hi):
+        if after[x] != last:
+            slot, n_found = _slot(after[x], slot_of, found, n_found)
+            scores[source, slot] += counts[x] / (total + SMOOTHING)
+    return n_found
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(scores: Any, found: Any, n_found: int, shares: Any) -> Any:
+    """Write the candidates' sums of shares; return each source's largest score."""
+    largest, sums = np.zeros(len(scores)), np.zeros(n_found)
+    for source in range(len(scores)):
+        most = 0.0
+        for slot in range(n_found):
+            if scores[source, slot] > most:
+                most = scores[source, slot]
+        if source < SUMMED and most > 0.0:
+            for slot in range(n_found):
+                sums[slot] += scores[source, slot] / most
+        largest[source] = most
+    for slot in range(n_found):
+        shares[found[slot]] = sums[slot]
+    return largest
 
 
 @numba.njit(cache=True, nogil=True)
@@ -154,7 +195,7 @@ def _best_and_own(
     for lag in range(n_own):
         kept[lag] = shares[query[lag]]
         if query[lag] != last:
-            shares[query[lag]] = np.inf
+            shares[query[lag]] = SUMMED + 1.0  # more than any sum of shares
     n = select_best(shares, found, n_found, limit, best)
     for lag in range(n_own):
         shares[query[lag]] = kept[lag]
@@ -185,12 +226,12 @@ def _describe(
     row[8] = returned
     column = 9
     for source in range(len(scores)):
-        row[column] = scores[source, i] / largest[source] if largest[source] > 0.0 else 0.0
-        row[column + 1] = scores[source, i]
+        row[column] = scores[source] / largest[source] if largest[source] > 0.0 else 0.0
+        row[column + 1] = scores[source]
         column += 2
     for t in range(len(weights)):
         for back in range(WEIGHED_LAGS):
-            row[column] = weights[t, back, i]
+            row[column] = weights[t, back]
             column += 1
     for fact in range(facts.shape[1]):
         row[column] = facts[i, fact]
@@ -214,7 +255,7 @@ def gather_steps(
     came_next = np.empty(most, np.uint8)
     sizes = np.empty(hi - lo, np.int32)
     touched_codes, query = np.empty(max_products, np.int32), np.empty(max_products, np.int32)
-    best = room[10]
+    best = room[-1]
     end, n_steps = 0, 0
     for s in range(lo, hi):
         n_touched_codes = read_session(codes[offsets[s] : offsets[s + 1]], touched_codes)
@@ -258,96 +299,3 @@ def different(latest_first: Any, n: int, query: Any) -> int:
             query[n_query] = code
             n_query += 1
     return n_query
-
-
-@numba.njit(cache=True, nogil=True)
-def answer(
-    codes: Any, n: int, now_us: int, allow_latest: bool, knn: Any, tables: Any, pairs: Any,
-    facts: Any, seen_us: Any, walks: Any, room: Any, features: Any, touched_codes: Any, query: Any,
-    place_of: Any,
-) -> Any:  # fmt: skip
-    """The n best products of a session (oldest first), their scores, and who spoke for them.
-
-    As many candidates as `features` has rows are put in order by the trees, if there are any; the
-    rest follow in the order of their shares.
-    """
-    n_touched_codes = read_session(codes, touched_codes)
-    n_query = different(touched_codes, n_touched_codes, query)
-    if n_query == 0:
-        return np.empty(0, np.int32), np.empty(0), np.empty(0, np.int32)
-    found, n_neighbours, largest = gather(
-        touched_codes, n_touched_codes, query, n_query,
-        -1 if allow_latest else touched_codes[0], now_us, knn, tables, pairs, facts, seen_us,
-        max(n, len(features)), room, features,
-    )  # fmt: skip
-    shares, best = room[3], room[10]
-    head = min(found, len(features))
-    if len(walks[0]) > 0:
-        scores = np.zeros(head)
-        add_trees(features, head, walks, scores)
-        below = shares[best[head]] if found > head else 1.0
-        lowest = 1.0
-        for a in range(head):
-            shares[best[a]] = 1.0 / (1.0 + np.exp(-scores[a]))
-            lowest = min(lowest, shares[best[a]])
-        ordered = np.empty(head, np.int32)
-        select_best(shares, best[:head].copy(), head, head, ordered)
-        best[:head] = ordered
-        for a in range(head, found):
-            shares[best[a]] *= lowest / below
-    found = min(found, n)
-    because = reasons(
-        query, n_query, best, found, largest, n_neighbours, knn, tables, pairs,
-        find_pair(touched_codes, n_touched_codes, pairs), room, place_of,
-    )  # fmt: skip
-    return best[:found].copy(), shares[best[:found]], because
-
-
-@numba.njit(cache=True, nogil=True)
-def reasons(
-    query: Any, n_query: int, best: Any, found: int, largest: Any, n_neighbours: int, knn: Any,
-    tables: Any, pairs: Any, pair: Any, room: Any, place_of: Any,
-) -> Any:  # fmt: skip
-    """Per product shown, the session's product whose share of its scores is largest, or -1."""
-    numbers, decays, index = knn
-    lag_of, sessions, similar = room[6], room[7], room[8]
-    credits = np.zeros((found, n_query))
-    for place in range(found):
-        place_of[best[place]] = place + 1
-    for lag in range(n_query):
-        lag_of[query[lag]] = lag + 1
-    if largest[0] > 0.0:
-        credit_votes(
-            n_query, sessions, similar, n_neighbours, decays[0], decays[1], decays[2], decays[3],
-            index[0], index[1], lag_of, place_of, credits,
-        )  # fmt: skip
-        for place in range(found):
-            factor = index[5][best[place]] / largest[0]
-            for lag in range(n_query):
-                credits[place, lag] *= factor
-    for t in range(len(tables)):
-        offsets, neighbours, strengths, lag_weights = tables[t]
-        for lag in range(n_query):
-            if lag_weights[lag] < FAINT:
-                break
-            for p in range(offsets[query[lag]], offsets[query[lag] + 1]):
-                place = place_of[neighbours[p]] - 1
-                if place >= 0 and largest[t + 1] > 0.0:
-                    credits[place, lag] += lag_weights[lag] * strengths[p] / largest[t + 1]
-    _, _, after, counts = pairs
-    _, lo, hi, total = pair
-    for x in range(lo, hi):
-        place = place_of[after[x]] - 1
-        if place >= 0:
-            credits[place, 0] += counts[x] / (total + SMOOTHING) / largest[len(tables) + 1]
-    because = np.full(found, -1, np.int32)
-    for place in range(found):
-        most = 0.0
-        for lag in range(n_query):
-            if query[lag] != best[place] and credits[place, lag] > most:
-                most = credits[place, lag]
-                because[place] = query[lag]
-        place_of[best[place]] = 0
-    for lag in range(n_query):
-        lag_of[query[lag]] = 0
-    return because

@@ -147,15 +147,19 @@ class Candidates:
         }
 
     def room(self, limit: int = LIMIT) -> tuple[NDArray[Any], ...]:
-        """Arrays that one thread writes to; every call leaves the product-sized ones all zero."""
+        """Arrays that one thread writes to; every call leaves all but the last five zero.
+
+        The first two take memory for as many candidates as there ever were for one list.
+        """
         n, tables, knn = len(self.products), len(self.tables), self.knn.settings
         return (
-            np.zeros((tables + 2, n)),  # scores by source
-            np.zeros((tables, WEIGHED_LAGS, n), np.float32),  # weights by table and lag
-            np.zeros(n, np.bool_),
+            np.zeros((tables + 2, n)),  # scores by source and candidate
+            np.zeros((tables, WEIGHED_LAGS, n), np.float32),  # weights by table, lag and candidate
+            np.zeros(n, np.int32),  # 1 + number of the candidate
             np.zeros(n),  # sums of shares
             np.zeros(n, np.int32),  # candidates found
-            np.zeros(n, np.int32),  # of these, by the session kNN
+            np.zeros(n),  # votes of the session kNN
+            np.zeros(n, np.int32),  # products that have one
             np.zeros(n, np.int32),  # 1 + lag of the session's products
             np.zeros(knn.sample, np.int32),
             np.zeros(knn.sample),

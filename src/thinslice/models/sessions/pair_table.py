@@ -97,29 +97,3 @@ def find_pair(touched_codes: Any, n_touched_codes: int, pairs: Any) -> Any:
         total += counts[hi]
         hi += 1
     return latest, lo, hi, total
-
-
-@numba.njit(cache=True, nogil=True)
-def add_pair(
-    pair: Any, pairs: Any, follow: Any, last: int, scores: Any, is_candidate: Any, found: Any,
-    n_found: int,
-) -> int:  # fmt: skip
-    """Score what came after a pair that `find_pair` found, but for the code `last`; put new
-    candidates to `found`, where those of `follow` stand already; return how many there are then.
-    """
-    latest, lo, hi, total = pair
-    _, _, after, counts = pairs
-    offsets, neighbours, shares, _ = follow
-    for p in range(offsets[latest], offsets[latest + 1]):
-        if neighbours[p] != last:
-            scores[neighbours[p]] = SMOOTHING / (total + SMOOTHING) * shares[p]
-    for x in range(lo, hi):
-        i = after[x]
-        if i == last:
-            continue
-        if not is_candidate[i]:
-            is_candidate[i] = True
-            found[n_found] = i
-            n_found += 1
-        scores[i] += counts[x] / (total + SMOOTHING)
-    return n_found

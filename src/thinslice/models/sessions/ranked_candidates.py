@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thinslice.domain import Scored
-from thinslice.models.sessions.candidate_kernels import answer
+from thinslice.models.sessions.answer_kernels import answer
 from thinslice.models.sessions.candidates import LIMIT, Candidates, feature_names
 from thinslice.models.sessions.trees import Trees
 

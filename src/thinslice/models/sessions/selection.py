@@ -1,7 +1,7 @@
 """The n best of many scores, ties by code: a bounded heap, compiled.
 
 It is compiled into its callers, whose caches on disk do not notice a change here: after one,
-touch the files that import this one.
+remove `__pycache__` of the files that call it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+import numpy as np
 
 
 @numba.njit(cache=True)
@@ -16,8 +17,11 @@ def select_best(scores: Any, candidates: Any, n_candidates: int, n: int, best: A
     """Write the n best candidates to `best`, highest score first, equal scores by code.
 
     `scores` is indexed by code; `candidates[:n_candidates]` are different codes; `best` has room
-    for n. Returns how many were written. Takes O(n_candidates * log n).
+    for n. Returns how many were written. Takes O(n_candidates * log n), and less where the scores
+    are spread out.
     """
+    if n_candidates > 4 * n:
+        candidates, n_candidates = _worth_sorting(scores, candidates, n_candidates, n)
     size = 0
     for a in range(n_candidates):
         code = candidates[a]
@@ -32,6 +36,36 @@ def select_best(scores: Any, candidates: Any, n_candidates: int, n: int, best: A
         best[0], best[end] = best[end], best[0]
         _sift_down(scores, best, end)
     return size
+
+
+@numba.njit(cache=True)
+def _worth_sorting(scores: Any, candidates: Any, n_candidates: int, n: int) -> Any:
+    """The candidates that may be among the n best, by counting how many score about what."""
+    largest = 0.0
+    for a in range(n_candidates):
+        if scores[candidates[a]] > largest:
+            largest = scores[candidates[a]]
+    if not 0.0 < largest < np.inf:
+        return candidates, n_candidates
+    counts = np.zeros(_STEPS, np.int32)
+    scale = (_STEPS - 1) / largest
+    for a in range(n_candidates):
+        counts[max(int(scores[candidates[a]] * scale), 0)] += 1
+    lowest, above = _STEPS - 1, counts[_STEPS - 1]
+    while above < n:
+        lowest -= 1
+        above += counts[lowest]
+    kept = np.empty(above, np.int32)
+    n_kept = 0
+    for a in range(n_candidates):
+        if max(int(scores[candidates[a]] * scale), 0) >= lowest:
+            kept[n_kept] = candidates[a]
+            n_kept += 1
+    return kept, n_kept
+
+
+_STEPS = 512
+"""Into so many equal steps the scores are sorted at first."""
 
 
 @numba.njit(cache=True, inline="always")
