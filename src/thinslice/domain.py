@@ -323,7 +323,8 @@ class Query:
     leaves it to the running experiment, or to "session" where there is none. `preview` is an
     experiment and the variant to see, whoever the visitor is. With `trace` the list says which rule
     did what to it; without `ruled` it is made as if the shop had no rules of its own. What was
-    `bought` in this visit is not shown again. `category` is that of the page which is open: a path
+    `bought` in this visit is not shown again, nor what is in the `cart` where lists are ranked for
+    orders or margin. `category` is that of the page which is open: a path
     as in the catalogue, of which popular products come first where nothing was viewed yet.
     """
 
@@ -338,6 +339,7 @@ class Query:
     trace: bool = False
     ruled: bool = True
     bought: frozenset[str] = frozenset()
+    cart: frozenset[str] = frozenset()
     category: str = ""
 
 

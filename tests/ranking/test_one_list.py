@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinslice.domain import Filters, ListRules, Product, Query
+from thinslice.domain import CLICKS, OBJECTIVES, Filters, ListRules, Product, Query
 from thinslice.ranking.lists import EVERYWHERE, ListRecommender
 from thinslice.ranking.one_list import MOST_REFUSED, title_key
 from thinslice.ranking.ranker import Ranker
@@ -129,19 +130,26 @@ def test_a_request_may_be_answered_without_the_shops_rules():
     band=st.sampled_from([(None, None), (0.5, 2.0), (None, 1.0)]),
     no_twins=st.booleans(),
     exclude=st.frozensets(st.sampled_from(IDS), max_size=4),
+    bought=st.frozensets(st.sampled_from(IDS), max_size=3),
+    cart=st.frozensets(st.sampled_from(IDS), max_size=3),
+    objective=st.sampled_from(OBJECTIVES),
+    opened=st.sampled_from(["", "Home > Rugs", "home", "Garden"]),
 )
 def test_no_rule_ever_breaks(
-    order, at_hand, n, pinned, buried, most, least, band, no_twins, exclude
-):
+    order, at_hand, n, pinned, buried, most, least, band, no_twins, exclude, bought, cart,
+    objective, opened,
+):  # fmt: skip
     buried = tuple(p for p in buried if p not in pinned)
-    rules = ListRules(tuple(pinned), buried, *band, most, least, no_twins)
-    query = Query(at_hand, n, filters=Filters(exclude=exclude))
+    rules = ListRules(tuple(pinned), buried, *band, most, least, no_twins, objective)
+    visit = {"bought": bought, "cart": cart, "category": opened}
+    query = Query(at_hand, n, filters=Filters(exclude=exclude), **visit)
     found = shown(rules, query, order=order)
     products = [PRODUCTS[p] for p in found]
 
     assert len(set(found)) == len(found) <= n
     assert all(p.in_stock for p in products)
-    assert not {*exclude, *at_hand} & {*found}
+    assert not {*exclude, *at_hand, *bought} & {*found}
+    assert objective == CLICKS or not cart & {*found}
     if at_hand and PRODUCTS[at_hand[0]].price_minor and band != (None, None):
         base = PRODUCTS[at_hand[0]].price_minor
         low, high = (base * (band[0] or 0), base * band[1])
@@ -155,7 +163,9 @@ def test_no_rule_ever_breaks(
 
     first = [p for p in pinned if p in found]
     assert first == [p for p in found if p in pinned], "pinned ones keep their order"
-    without = set(shown(ListRules((), (), *band, most, None, no_twins), query, order=order))
+    without = set(
+        shown(ListRules((), (), *band, most, None, no_twins, objective), query, order=order)
+    )
     shown_buried = [p for p in found if p in buried]
     assert found[len(found) - len(shown_buried) :] == shown_buried, "buried ones stand last"
     if most is None and not no_twins and least is None:
@@ -164,7 +174,9 @@ def test_no_rule_ever_breaks(
         could = {
             PRODUCTS[p].category
             for p in shown(
-                ListRules((), (), *band), Query(at_hand, 100, filters=query.filters), order=order
+                ListRules((), (), *band, objective=objective),
+                replace(query, n=100),
+                order=order,
             )
         } - {""}
         assert len(counts) >= min(least, n, len(could))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinslice.domain import Filters, Product, Query, Scored
+from thinslice.domain import Filters, ListRules, Product, Query, Ruling, Scored
 from thinslice.errors import InputError
 from thinslice.ranking.lists import EVERYWHERE, ListRecommender
 from thinslice.ranking.ranker import Ranker
@@ -286,3 +286,14 @@ def test_what_was_bought_in_this_visit_is_not_shown_again_and_the_trace_says_so(
     assert "bulb" not in ids(found)
     assert ids(found)[0] == "sofa"
     assert ("bulb", "left out: it was bought in this visit") in [(t.product, t.did) for t in trace]
+
+
+@pytest.mark.parametrize("objective", ["orders", "margin"])
+def test_what_is_in_the_cart_is_left_out_where_lists_are_ranked_for_what_is_bought(objective):
+    made = ranker({"lamp": ("bulb", "sofa")})
+    query = Query(("lamp",), n=8, cart=frozenset({"bulb"}))
+    assert ids(made.rank(query, "session")[0])[0] == "bulb"
+    trace: list[Ruling] = []
+    bought = Ranker(made.recommenders, PRODUCTS, rules=ListRules(objective=objective))
+    assert "bulb" not in ids(bought.rank(query, "session", trace=trace)[0])
+    assert [t.rule for t in trace if t.product == "bulb"] == ["in_cart"]

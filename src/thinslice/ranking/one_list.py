@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from thinslice.domain import ListRules, Ruling, Scored
+from thinslice.domain import CLICKS, ListRules, Ruling, Scored
 from thinslice.ranking.rules import category_steps, leaf, price_allowed, why_not
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ Twins = Mapping[str, Set[str]]
 _MASKED = {
     "at_hand": "left out: it is the product at hand",
     "bought": "left out: it was bought in this visit",
+    "in_cart": "left out: it is in the cart, and the list is ranked for what may come into it",
     "not_in_catalogue": "left out: it is not in the catalogue",
     "hidden": "left out: it is hidden",
     "excluded": "left out: the request excludes it",
@@ -85,6 +86,7 @@ class Masks:
         self._facts = facts
         self._filters = query.filters
         self._bought = query.bought
+        self._cart = query.cart if rules.objective != CLICKS else frozenset()
         self.at_hand = query.items[-1] if query.items else None
         self._band = _price_band(facts[self.at_hand or ""].product, rules)
 
@@ -94,6 +96,8 @@ class Masks:
             return "at_hand"
         if product_id in self._bought:
             return "bought"
+        if product_id in self._cart:
+            return "in_cart"
         product = self._facts[product_id].product
         if product is None:
             if self._facts.products:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from thinslice.domain import Event, EventType
-from thinslice.server.api.running import running_visit
+from thinslice.server.api.running import RunningVisit, running_visit
 
 
 def event(kind: EventType, product: str | None = None, **properties: object) -> Event:
@@ -21,7 +21,23 @@ def test_a_visit_is_its_products_what_was_bought_and_the_latest_category_page() 
             event(EventType.PAGE_VIEWED, name="Thank you"),
         ]
     )
-    assert visit == (("lamp", "lamp"), frozenset({"lamp"}), "Home > Lighting")
+    assert visit == RunningVisit(
+        ("lamp", "lamp"), bought=frozenset({"lamp"}), category="Home > Lighting"
+    )
+
+
+def test_the_cart_is_what_was_put_in_and_neither_taken_out_nor_bought() -> None:
+    put_in = [event(EventType.PRODUCT_ADDED, p) for p in ("lamp", "bulb", "rug")]
+    visit = running_visit(
+        [
+            *put_in,
+            event(EventType.PRODUCT_REMOVED, "rug"),
+            event(EventType.ORDER_COMPLETED, "bulb"),
+            event(EventType.PRODUCT_VIEWED, "sofa"),
+        ]
+    )
+    assert visit.cart == {"lamp"}
+    assert visit.bought == {"bulb"}
 
 
 def test_other_events_and_odd_values_name_no_category() -> None:
@@ -32,4 +48,4 @@ def test_other_events_and_odd_values_name_no_category() -> None:
             event(EventType.PRODUCT_LIST_VIEWED, "lamp", category=["Home"]),
         ]
     )
-    assert visit == (("lamp",), frozenset(), "")
+    assert visit == RunningVisit(("lamp",))

@@ -182,7 +182,7 @@ class Api:
     async def _query(self, caller: Caller, wanted: RecommendationsBody) -> Query:
         """What was asked, with the running session of the log where no products were sent."""
         visitor = wanted.visitor_id or wanted.anonymousId
-        visit = RunningVisit(tuple(wanted.items or ()), frozenset(), "")
+        visit = RunningVisit(tuple(wanted.items or ()))
         if wanted.items is None and (visitor or wanted.session_id):
             visit = await run_in_threadpool(
                 self._running_visit, caller.shop.id, visitor, wanted.session_id
@@ -199,6 +199,7 @@ class Api:
             preview=self._preview(caller, wanted.preview) if wanted.preview else None,
             trace=wanted.trace,
             bought=frozenset() if self._engine.settings.buy_again else bought,
+            cart=visit.cart | frozenset(wanted.cart),
             category=wanted.category or visit.category,
         )
 

@@ -1,4 +1,4 @@
-"""What the log knows of the visit that asks for a list: products, purchases, the category page."""
+"""What the log knows of the visit that asks for a list: its products, cart, purchases and page."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import msgspec
 from thinslice.domain import BROWSING, Event, EventType
 
 _CATEGORY_PAGES = (EventType.PRODUCT_LIST_VIEWED, EventType.PAGE_VIEWED)
+_OUT_OF_THE_CART = (EventType.PRODUCT_REMOVED, EventType.ORDER_COMPLETED)
 _MOST_CHARACTERS = 500
 
 
 class RunningVisit(NamedTuple):
-    """`items` oldest first; `category` is that of the page which was opened last of all that name
-    one, empty where none was.
+    """`items` oldest first; the `cart` is what was put in and neither taken out nor bought since;
+    `category` is that of the page which was opened last of all that name one, empty where none was.
     """
 
     items: tuple[str, ...]
-    bought: frozenset[str]
-    category: str
+    bought: frozenset[str] = frozenset()
+    cart: frozenset[str] = frozenset()
+    category: str = ""
 
 
 def running_visit(events: Sequence[Event]) -> RunningVisit:
@@ -29,8 +31,19 @@ def running_visit(events: Sequence[Event]) -> RunningVisit:
     return RunningVisit(
         tuple(product for product, _ in touched),
         frozenset(p for p, kind in touched if kind == EventType.ORDER_COMPLETED),
+        _cart(events),
         next((found for e in reversed(events) if (found := _category(e))), ""),
     )
+
+
+def _cart(events: Sequence[Event]) -> frozenset[str]:
+    cart: set[str] = set()
+    for event in events:
+        if event.product and event.type == EventType.PRODUCT_ADDED:
+            cart.add(event.product)
+        elif event.product and event.type in _OUT_OF_THE_CART:
+            cart.discard(event.product)
+    return frozenset(cart)
 
 
 def _category(event: Event) -> str:

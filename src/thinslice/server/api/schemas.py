@@ -32,9 +32,9 @@ class FilterBody(msgspec.Struct, forbid_unknown_fields=True):
 class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which list is wanted: for these products, or for a session or visitor the log knows.
 
-    What was `bought` in this visit is not shown again, and of a `category` whose page is open
-    popular products come first where nothing was viewed yet; of a session or visitor the log knows
-    both.
+    What was `bought` in this visit is not shown again, nor what is in the `cart` where lists are
+    ranked for orders or margin; of a `category` whose page is open popular products come first
+    where nothing was viewed yet. Of a session or visitor the log knows all three.
     `timestamp`, `policy` and `trace` are for the secret key: history, a list maker of one's choice,
     and which rule did what to the list.
     `preview` shows one variant of an experiment, and the list counts for nothing: a text from
@@ -43,6 +43,7 @@ class RecommendationsBody(msgspec.Struct, forbid_unknown_fields=True):
 
     items: Annotated[list[Id], Meta(max_length=500)] | None = None
     bought: Annotated[list[Id], Meta(max_length=500)] = msgspec.field(default_factory=list)
+    cart: Annotated[list[Id], Meta(max_length=500)] = msgspec.field(default_factory=list)
     category: Annotated[str, Meta(max_length=500)] = ""
     session_id: Annotated[str, Meta(max_length=200)] = ""
     visitor_id: Annotated[str, Meta(max_length=200)] = ""
