@@ -87,10 +87,10 @@ def profit(
 def _print(found: Evaluation) -> None:
     """The verdict, the range and every baseline."""
     from thinslice.report.numbers import money as amount
-    from thinslice.report.profit import lower_baseline
+    from thinslice.report.profit import is_limited, lower_baseline
 
     values = found.to_dict()
-    money = found.plan.currency
+    limited, money = is_limited(values), found.plan.currency
     say(found.sentence[:1].upper() + found.sentence[1:])
     say(found.reason)
     for line in found.warnings:
@@ -102,7 +102,7 @@ def _print(found: Evaluation) -> None:
     for name, baseline in values["baselines"].items():
         gain = baseline["gain"]
         table.add_row(
-            lower_baseline(name),
+            lower_baseline(name, limited=limited),
             amount(baseline["total"], money),
             f"{amount(gain['low'], money)} to {amount(gain['high'], money)}",
             _chance(baseline["p_beats"]),

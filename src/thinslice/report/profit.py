@@ -45,20 +45,23 @@ def is_evaluation(found: Found) -> bool:
     return "decided_by" in found and "gain" in found
 
 
-def baseline_name(name: str, *, lists: bool = False) -> str:
-    """A baseline as a person would say it.
+def baseline_name(name: str, *, lists: bool = False, limited: bool = False) -> str:
+    """A baseline as a person would say it; `limited` where a capacity allows not all rows.
 
     >>> baseline_name("nothing"), baseline_name("column:old_score"), baseline_name("all churn")
     ('Doing nothing', 'What runs today (old_score)', 'Deciding “churn” for everyone')
-    >>> baseline_name("nothing", lists=True)
-    'Showing no list'
+    >>> baseline_name("nothing", lists=True), baseline_name("all", limited=True)
+    ('Showing no list', 'Acting at random within the capacity')
     """
     if lists and name in OF_LISTS:
         return OF_LISTS[name]
     if name.startswith("column:"):
         return f"What runs today ({name.removeprefix('column:')})"
     if name.startswith("all "):
-        return f"Deciding “{name[4:]}” for everyone"
+        who = "at random within the capacity" if limited else "for everyone"
+        return f"Deciding “{name[4:]}” {who}"
+    if name == "all" and limited:
+        return "Acting at random within the capacity"
     return BASELINES.get(name, name)
 
 
@@ -70,17 +73,23 @@ def toughest(found: Found) -> dict[str, Any]:
     simplest = found.get("simplest")
     if simplest:
         return dict(simplest)
-    words = lower_baseline(found["baseline"])
+    words = lower_baseline(found["baseline"], limited=is_limited(found))
     return {"words": words, "gain": found["gain"], "p_beats": found["p_beats"]}
 
 
-def lower_baseline(name: str) -> str:
+def is_limited(found: Found) -> bool:
+    """Whether the plan's capacity allows to act on fewer rows than there are."""
+    capacity = found["plan"].get("capacity")
+    return capacity is not None and capacity < found["rows"]
+
+
+def lower_baseline(name: str, *, limited: bool = False) -> str:
     """The same within a sentence.
 
     >>> lower_baseline("all"), lower_baseline("column:old")
     ('acting on everyone', 'what runs today (old)')
     """
-    said = baseline_name(name)
+    said = baseline_name(name, limited=limited)
     return said[:1].lower() + said[1:]
 
 
@@ -219,6 +228,7 @@ def tornado_shape(found: Found, most: int = 6) -> dict[str, Any] | None:
 FILTERS = {"lower_baseline": lower_baseline, "zip": zip}
 FUNCTIONS = {
     "baseline_name": baseline_name,
+    "is_limited": is_limited,
     "curve_shape": curve_shape,
     "outcomes": outcomes,
     "payoff_name": payoff_name,

@@ -215,6 +215,9 @@ def test_capacity_counts_every_class_but_doing_nothing():
     everywhere = 10 * truth["a"] - 2 * truth["b"] - 3 * truth["c"]
     assert found.rivals["all a"].total == pytest.approx(everywhere * 40 / 900)
     assert found.rivals["oracle"].total == pytest.approx(400)
+    # It keeps the 33 rows that the model has right, and takes 7 others for the 7 that it has not.
+    assert found.counts()[0][0] == 33
+    assert found.rivals["oracle"].different == 14
     with pytest.raises(InputError, match="acts on 900 rows"):
         evaluate(y, y_pred=["a"] * 900, plan=plan)
 

@@ -85,7 +85,7 @@ def rivals(
         decided = _stated(y, labels, plan, priced, columns, cluster, seed)
         found[name] = Own(priced.features(y, decided), *priced.parts(y, decided))
     if priced.actual:
-        best = _oracle(y, plan, priced, nothing)
+        best = _oracle(y, policy.decided, plan, priced, nothing)
         found[ORACLE] = Own(priced.features(y, best), *priced.parts(y, best))
     model = priced.features(y, policy.decided)
     tuned = None if policy.final is None else priced.features(y, policy.final)
@@ -176,13 +176,18 @@ def _mixed(mix: NDArray[np.float64], y: NDArray[np.int64], priced: Priced) -> Ow
 
 
 def _oracle(
-    y: NDArray[np.int64], plan: Plan, priced: Priced, nothing: int | None
+    y: NDArray[np.int64],
+    decided: NDArray[np.int64],
+    plan: Plan,
+    priced: Priced,
+    nothing: int | None,
 ) -> NDArray[np.int64]:
+    """Of rows worth the same those that the model acts on, so that only true differences count."""
     best = priced.best(y)
     if nothing is None or plan.capacity is None:
         return best
     gain = priced.worth(y, best) - priced.worth(y, nothing)
-    kept = np.argsort(-gain, kind="stable")[: int(plan.capacity)]
+    kept = np.lexsort((decided != best, -gain))[: int(plan.capacity)]
     chosen = np.full(len(y), nothing)
     chosen[kept] = np.where(gain[kept] > 0, best[kept], nothing)
     return chosen
