@@ -123,3 +123,16 @@ def test_what_is_folded_in_stays_and_survives_a_killed_worker(shop, eventually):
     visit(service, keys["write"], "p6", "p17")
     eventually(lambda: "p17" in shown(service, keys["secret"], "p6"))
     eventually(lambda: "p18" in shown(service, keys["secret"], "p4"))
+
+
+def test_a_shop_without_a_model_answers_from_what_visitors_do(shop):
+    service, _, engine = shop
+    engine.control.add_shop(Shop("new", "New"))
+    engine.shelf("new").catalog.upsert(Product(f"p{n}", f"Lamp {n}") for n in range(20))
+    keys = {kind: engine.control.create_key("new", kind) for kind in ("write", "secret")}
+    assert shown(service, keys["secret"], "p5") == []
+    for product in ("p7", "p8", "p7"):
+        visit(service, keys["write"], "p5", product)
+    soon(lambda: shown(service, keys["secret"], "p5") == ["p7", "p8"])
+    soon(lambda: shown(service, keys["secret"], "p8", policy="item_to_item") == ["p5"])
+    soon(lambda: shown(service, keys["secret"], policy="popular")[:2] == ["p5", "p7"])

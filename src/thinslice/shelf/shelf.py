@@ -26,6 +26,7 @@ from thinslice.errors import InputError, NotFoundError, ThinsliceError
 from thinslice.evaluation.splits import split_by_time
 from thinslice.models.sessions.bundle import Bundle, CurrentBundle
 from thinslice.models.sessions.live import LiveSessions
+from thinslice.models.sessions.live_lists import compile_lists, lists_without_model
 from thinslice.outcomes.counting.rules import ProductFacts
 from thinslice.ranking.lists import ListRecommender
 from thinslice.ranking.ranker import Ranker
@@ -72,7 +73,7 @@ class Shelf:
         self._rules: tuple[float, ListRules] = (-1e9, ListRules())
         self._sessions: tuple[float, str | None, SessionLog | None] = (-1e9, None, None)
         self._ranker: Ranker | None = None
-        self._in_force: tuple[object, ...] = (None,) * 5
+        self._in_force: tuple[object, ...] = (None,) * 6
         self._forgotten: str | None = None
 
     @cached_property
@@ -132,7 +133,8 @@ class Shelf:
         bundle, products, lists = self.model.get(), self.catalog.all(), self.catalog.lists()
         rules = self.list_rules()
         makes = self.objectives.maker_of(rules.objective)
-        in_force = (bundle, products, lists, rules, makes)
+        heard = 0 if bundle else len(self.live).bit_length()  # anew when it has doubled
+        in_force = (bundle, products, lists, rules, makes, heard)
         if self._ranker is None or any(
             a is not b for a, b in zip(in_force, self._in_force, strict=True)
         ):
@@ -150,8 +152,13 @@ class Shelf:
         return self._ranker
 
     def _learned(self, bundle: Bundle | None) -> dict[str, Recommender]:
-        """The model's list makers, with what visitors do just now and what is new mixed in."""
-        makers = bundle.with_live(self.live) if bundle else {}
+        """The model's list makers, with what visitors do just now and what is new mixed in.
+
+        Before there is a model, what visitors do just now, as soon as anyone did.
+        """
+        if not bundle and not len(self.live):
+            return {}
+        makers = bundle.with_live(self.live) if bundle else lists_without_model(self.live)
         return {
             name: maker
             if maker is makers[POPULAR]
@@ -167,6 +174,8 @@ class Shelf:
 
     def take_up(self, touches: Sequence[Touch]) -> None:
         """What visitors did just now speaks in the lists, unless the model has learned from it."""
+        if not len(self.live) and not self.model.get():
+            compile_lists()
         self.live.add(touches)
         position = self._learned_until()
         if position and any(t.line <= position.until(t.file) for t in touches):

@@ -11,11 +11,12 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from thinslice.domain import DAY_US, Scored
+from thinslice.domain import DAY_US, ITEM_TO_ITEM, POPULAR, SESSION, Scored
+from thinslice.models.sessions.live import Known, LiveSessions, with_live_visit
 
 if TYPE_CHECKING:
     from thinslice.interfaces import Recommender
-    from thinslice.models.sessions.live import Known, LiveSessions, Spoken
+    from thinslice.models.sessions.live import Spoken
     from thinslice.models.sessions.popularity import Popularity
 
 HEAD = 64
@@ -134,3 +135,19 @@ class LivePopularity:
             for product, touches in self._live.most_touched(MOST_TOUCHED)
         ]
         return sorted(found, key=lambda s: (-s.score, s.product))
+
+
+def lists_without_model(live: LiveSessions) -> dict[str, Recommender]:
+    """What visitors do just now, for a shop for which nothing is learned yet."""
+    nothing = Known(None, None)
+    return {
+        SESSION: LiveRecommender(SESSION, None, live, nothing),
+        ITEM_TO_ITEM: LiveRecommender(ITEM_TO_ITEM, None, live, nothing, latest_only=True),
+        POPULAR: LivePopularity(None, live, learned_us=0, half_life_days=1.0),
+    }
+
+
+def compile_lists() -> None:
+    """Answer once from a window of its own, so that no visitor waits for a compiler."""
+    for maker in lists_without_model(with_live_visit(("a", "b"), 0)).values():
+        maker.recommend(("a",), 1)
