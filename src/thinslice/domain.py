@@ -154,7 +154,8 @@ class Product:
 
     `cost_minor` is what one piece costs the shop, without tax: for margins, and never shown.
     `category` is a path such as "Home > Lighting > Lamps"; a product of unknown stock counts as
-    in stock, since otherwise a shop without stock figures could show nothing.
+    in stock, since otherwise a shop without stock figures could show nothing. `attributes` are what
+    else is known of it, such as gender, season or material: name and value, by name.
     """
 
     id: str
@@ -168,6 +169,17 @@ class Product:
     has_photo: bool = False
     hidden: bool = False
     cost_minor: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    def label(self, attribute: str) -> str:
+        """Its category, its colour or one of its attributes; "" where that is not known.
+
+        >>> Product("1", "A shirt", colour="red", attributes=(("gender", "Men"),)).label("gender")
+        'Men'
+        """
+        if attribute in ("category", "colour"):
+            return str(getattr(self, attribute))
+        return dict(self.attributes).get(attribute, "")
 
     @property
     def in_stock(self) -> bool:

@@ -136,6 +136,30 @@ def test_colours_that_people_say_are_learned_within_a_refit(tmp_path: Path) -> N
     assert known in photos.served().heads.heads["colour"].labels
 
 
+def test_an_attribute_that_is_open_is_asked_about_and_what_people_say_is_learned(
+    tmp_path: Path,
+) -> None:
+    shelf, products, _ = made(tmp_path)
+    open_ = set(list(products)[::3])
+    shelf.catalog.patch_all([(i, {"attributes": ()}) for i in open_])
+    shelf.photo_search.build()
+    asked = [q for q in shelf.reviews.colours(500) if q.attribute == "pattern"]
+    assert asked
+    assert {q.product for q in asked} <= open_
+    assert "pattern" in shelf.reviews.attributes()
+    labels = set(shelf.reviews.labels("pattern"))
+    assert labels == {p.label("pattern") for p in products.values()}
+    question = asked[0]
+    assert {label for label, _ in question.options} <= labels
+    right = products[question.product].label("pattern")
+    shelf.reviews.decide(question, right, who="Ada")
+    assert shelf.photo_search.decisions.decided()["pattern"] == {question.photo: right}
+    left = {q.product for q in shelf.reviews.colours(500) if q.attribute == "pattern"}
+    assert question.product not in left
+    shelf.photo_search.refit()
+    assert shelf.photo_search.unlearned() == 0
+
+
 def test_photos_that_were_tagged_wait_with_their_picture_until_somebody_decides(
     tmp_path: Path,
 ) -> None:

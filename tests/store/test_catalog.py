@@ -170,6 +170,23 @@ def test_a_cost_is_kept_where_a_feed_has_none_and_a_patch_can_take_it_away(
         catalog.patch("lamp", cost_minor=-1)
 
 
+def test_attributes_are_kept_where_a_feed_has_none_and_a_patch_can_take_them_away(
+    catalog: ShopCatalog,
+) -> None:
+    shirt = Product("shirt", "A shirt", attributes=(("gender", "Men"), ("season", "Été")))
+    catalog.upsert([shirt])
+    catalog.upsert([Product("shirt", "A shirt")])
+    assert catalog.get("shirt") == catalog.all()["shirt"] == shirt
+    catalog.upsert([replace(shirt, attributes=(("gender", "Women"),))])
+    assert catalog.all()["shirt"].label("gender") == "Women"
+    assert catalog.all()["shirt"].label("season") == ""
+    catalog.patch("shirt", attributes=())
+    assert catalog.get("shirt") == Product("shirt", "A shirt")
+    for wrong in ((("colour", "red"),), (("gender", 7),), {"gender": "Men"}, (("", "x"),)):
+        with pytest.raises(InputError, match="attributes must be pairs"):
+            catalog.patch("shirt", attributes=wrong)
+
+
 def test_a_file_from_before_products_had_costs_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "shop.sqlite"
     with sqlite3.connect(path) as connection:

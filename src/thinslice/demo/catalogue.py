@@ -198,6 +198,7 @@ def _product(
         stock=0 if gone else int(rng.integers(3, 60)),
         has_photo=True,
         cost_minor=_cost(number, price_minor),
+        attributes=(("pattern", style),),
     )
 
 

@@ -46,6 +46,7 @@ def product_bodies(catalogue: Catalogue) -> list[Message]:
             "brand": product.brand,
             "colour": product.colour,
             "price": (product.price_minor or 0) / 100,
+            "attributes": dict(product.attributes),
             "cost": None if product.cost_minor is None else product.cost_minor / 100,
             "stock": product.stock,
         }

@@ -83,27 +83,33 @@ class Reviews:
         return [*found, *by_photo.values()][:n]
 
     def colours(self, n: int) -> list[Question]:
-        """Products without a colour whose photo does not say it surely enough."""
+        """Products without a colour, or another attribute that photos tell, whose photo does not
+        say it surely enough; colours first."""
         if not self._photos.is_built():
             return []
+        heads = self._photos.served().heads
+        names = [name for name in heads.heads if name != CATEGORY] if heads else []
+        found = [q for name in sorted(names, key="colour".__ne__) for q in self._unlabelled(name)]
+        return found[:n]
+
+    def _unlabelled(self, attribute: str) -> list[Question]:
+        """Products that lack an attribute, where the photo is not sure of it either."""
         served, spoken = self._photos.served(), self._photos.decisions.spoken_on()
-        head = served.heads.heads.get("colour") if served.heads else None
-        if head is None:
-            return []
         open_ = [
             p
             for p in self._photos.products().values()
-            if p.has_photo and not p.colour and not p.hidden and (p.id, "colour") not in spoken
+            if p.has_photo and not p.hidden and not p.label(attribute)
+            if (p.id, attribute) not in spoken
         ][:LOOKED_AT]
         found = []
         for product in open_:
             vectors = served.index.vectors_of(product.id)
-            tag = self._photos.tag(vectors)["colour"] if vectors else None
+            tag = self._photos.tag(vectors)[attribute] if vectors else None
             if tag is not None and tag.needs_person:
                 found.append(
-                    Question(product.title, product.id, product.id, "colour", "", 1, *_said(tag))
+                    Question(product.title, product.id, product.id, attribute, "", 1, *_said(tag))
                 )
-        return found[:n]
+        return found
 
     def spoken_on(self) -> Callable[[Question], bool]:
         """Tells of a question whether a person has decided it or set it aside."""
@@ -125,8 +131,16 @@ class Reviews:
             said = self._photos.decisions.decided().get(CATEGORY, {}).values()
             return tuple(sorted({*known, *filed, *said}))
         said = self._photos.decisions.decided().get(attribute, {}).values()
-        colours = self._photos.colours() if self._photos.is_built() else ()
-        return tuple(sorted({*colours, *said}))
+        listed = (p.label(attribute) for p in self._photos.products().values())
+        heads = self._photos.served().heads if self._photos.is_built() else None
+        head = heads.heads.get(attribute) if heads else None
+        learned = head.labels if head else ()
+        return tuple(sorted({*filter(None, listed), *learned, *said}))
+
+    def attributes(self) -> tuple[str, ...]:
+        """What photos tell, besides the category."""
+        heads = self._photos.served().heads if self._photos.is_built() else None
+        return tuple(name for name in heads.heads if name != CATEGORY) if heads else ()
 
     def decide(self, question: Question, label: str, *, who: str = "") -> None:
         """Keep a person's word on a question: on the photo, and on the title where it has one."""

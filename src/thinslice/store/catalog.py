@@ -10,9 +10,9 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from typing import Any
 
 from thinslice.domain import Product
 from thinslice.errors import InputError, NotFoundError
+from thinslice.store.catalog_rows import COLUMNS, check_changeable, from_row, product_of, to_row
 from thinslice.store.shared_file import SharedFile
 
 LOOK_EVERY_S = 0.5
@@ -32,20 +33,17 @@ CREATE TABLE IF NOT EXISTS products (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, category TEXT NOT NULL, brand TEXT NOT NULL,
     colour TEXT NOT NULL, price_minor INTEGER, stock INTEGER, url TEXT NOT NULL,
     has_photo INTEGER NOT NULL, hidden INTEGER NOT NULL,
-    removed INTEGER NOT NULL, revision INTEGER NOT NULL, cost_minor INTEGER
+    removed INTEGER NOT NULL, revision INTEGER NOT NULL, cost_minor INTEGER,
+    attributes TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS products_by_revision ON products (revision);
 CREATE TABLE IF NOT EXISTS lists (
     name TEXT PRIMARY KEY, entries TEXT NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_COLUMNS = (
-    "id, title, category, brand, colour, price_minor, stock, url, has_photo, hidden, cost_minor"
-)
-_NAMES = tuple(_COLUMNS.split(", "))
 _INSERT = (
-    f"INSERT INTO products ({_COLUMNS}, removed, revision) "  # noqa: S608 a constant
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
+    f"INSERT INTO products ({COLUMNS}, removed, revision) "  # noqa: S608 a constant
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
 )
 _REPLACE = (
     _INSERT
@@ -55,8 +53,12 @@ _REPLACE = (
     has_photo = MAX(has_photo * (1 - removed), excluded.has_photo), revision = excluded.revision,
     cost_minor = """
 )
-_PATCH = _REPLACE + "excluded.cost_minor"
-_UPSERT = _REPLACE + "COALESCE(excluded.cost_minor, cost_minor)"
+_PATCH = _REPLACE + "excluded.cost_minor, attributes = excluded.attributes"
+_UPSERT = (
+    _REPLACE
+    + "COALESCE(excluded.cost_minor, cost_minor), attributes = COALESCE(NULLIF("
+    + "excluded.attributes, '{}'), attributes)"
+)
 _ADD_MISSING = _INSERT + " ON CONFLICT (id) DO NOTHING"
 
 Lists = Mapping[str, tuple[str, ...]]
@@ -81,14 +83,15 @@ class ShopCatalog:
         self._lists: Mapping[str, Lists] = MappingProxyType({})
         with self._file.reading() as connection:
             connection.executescript(_SCHEMA)
-            _add_costs(connection)
+            for column in _LATER:
+                _add(connection, column)
 
     # products
 
     def get(self, product_id: str) -> Product | None:
         """The product as the file has it now."""
         with self._file.reading() as connection:
-            return _product(connection, product_id)
+            return product_of(connection, product_id)
 
     def all(self) -> Mapping[str, Product]:
         """Every product by id; a read-only snapshot that later writes do not change."""
@@ -99,7 +102,7 @@ class ShopCatalog:
         """Add the products or replace those with the same id; return how many were given.
 
         A product keeps its photo: photos are stored apart and come by `mark_photos`. It keeps its
-        cost where none is given, since what feeds a storefront seldom has one.
+        cost and its attributes where none is given, since what feeds a storefront seldom has them.
         """
         return self._write_products(_UPSERT, products)
 
@@ -122,14 +125,14 @@ class ShopCatalog:
         """Change some fields of several products at once; return the ids that are not known."""
         changes, unknown = list(changes), []
         for _, changed in changes:
-            _check_changeable(changed)
+            check_changeable(changed)
         with self._writing() as (connection, revision):
             for product_id, changed in changes:
-                product = _product(connection, product_id)
+                product = product_of(connection, product_id)
                 if product is None:
                     unknown.append(product_id)
                 else:
-                    connection.execute(_PATCH, (*_row(replace(product, **changed)), revision))
+                    connection.execute(_PATCH, (*to_row(replace(product, **changed)), revision))
         return unknown
 
     def hide(self, product_id: str) -> bool:
@@ -187,7 +190,7 @@ class ShopCatalog:
     def _write_products(self, statement: str, products: Iterable[Product]) -> int:
         count = 0
         waiting = iter(products)
-        while rows := [_row(p) for p in islice(waiting, CHUNK)]:
+        while rows := [to_row(p) for p in islice(waiting, CHUNK)]:
             with self._writing() as (connection, revision):
                 before = connection.total_changes
                 connection.executemany(statement, [(*row, revision) for row in rows])
@@ -212,13 +215,13 @@ class ShopCatalog:
         """Swap in new mappings, so that whoever holds the old ones can go on reading them."""
         products = dict(self._products)
         for *values, removed in connection.execute(
-            f"SELECT {_COLUMNS}, removed FROM products WHERE revision > ?",  # noqa: S608 a constant
+            f"SELECT {COLUMNS}, removed FROM products WHERE revision > ?",  # noqa: S608 a constant
             (self._revision,),
         ):
             if removed:
                 products.pop(values[0], None)
             else:
-                products[values[0]] = _from_row(values)
+                products[values[0]] = from_row(values)
         lists = dict(self._lists)
         for name, entries in connection.execute(
             "SELECT name, entries FROM lists WHERE revision > ?", (self._revision,)
@@ -237,86 +240,21 @@ class ShopCatalog:
         self._looked_at = float("-inf")
 
 
-def _add_costs(connection: sqlite3.Connection) -> None:
-    """Bring a file up to date that was made before products had costs."""
-    if _has_costs(connection):
+_LATER = ("cost_minor INTEGER", "attributes TEXT NOT NULL DEFAULT '{}'")
+"""Columns that files may lack that were made by earlier versions."""
+
+
+def _add(connection: sqlite3.Connection, column: str) -> None:
+    """Bring a file up to date that was made before products had this column."""
+    name = column.split(" ")[0]
+    if _has(connection, name):
         return
     connection.execute("BEGIN IMMEDIATE")
-    if not _has_costs(connection):  # another process may have been faster
-        connection.execute("ALTER TABLE products ADD COLUMN cost_minor INTEGER")
+    if not _has(connection, name):  # another process may have been faster
+        connection.execute(f"ALTER TABLE products ADD COLUMN {column}")
     connection.execute("COMMIT")
 
 
-def _has_costs(connection: sqlite3.Connection) -> bool:
+def _has(connection: sqlite3.Connection, column: str) -> bool:
     columns = connection.execute("SELECT name FROM pragma_table_info('products')").fetchall()
-    return ("cost_minor",) in columns
-
-
-_CHANGEABLE = frozenset(f.name for f in fields(Product)) - {"id", "has_photo"}
-
-
-def _row(product: Product) -> tuple[str | int | None, ...]:
-    _check(product)
-    return (
-        product.id,
-        product.title,
-        product.category,
-        product.brand,
-        product.colour,
-        product.price_minor,
-        product.stock,
-        product.url,
-        int(product.has_photo),
-        int(product.hidden),
-        product.cost_minor,
-    )
-
-
-def _from_row(values: list[Any]) -> Product:
-    columns = dict(zip(_NAMES, values, strict=True))
-    return Product(**columns | {n: bool(columns[n]) for n in ("has_photo", "hidden")})
-
-
-def _product(connection: sqlite3.Connection, product_id: str) -> Product | None:
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM products WHERE id = ? AND removed = 0",  # noqa: S608 a constant
-        (product_id,),
-    ).fetchone()
-    return _from_row(list(row)) if row else None
-
-
-def _check(product: Product) -> None:
-    if not product.id:
-        raise InputError("a product needs an id, got an empty one; give it the shop's own id")
-    for name, is_right, rule in _RULES:
-        value = getattr(product, name)
-        if not is_right(value):
-            raise InputError(
-                f"product {product.id!r}: {name} must be {rule}, got {value!r}; correct it"
-            )
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _is_amount(value: Any) -> bool:
-    return value is None or (_whole(value) and value >= 0)
-
-
-_RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    *((n, lambda v: isinstance(v, str), "text") for n in ("title", "category", "brand")),
-    *((n, lambda v: isinstance(v, str), "text") for n in ("colour", "url")),
-    *((n, _is_amount, "at least 0, in minor units") for n in ("price_minor", "cost_minor")),
-    ("stock", lambda v: v is None or _whole(v), "a whole number"),
-    *((n, lambda v: isinstance(v, bool), "true or false") for n in ("has_photo", "hidden")),
-)
-
-
-def _check_changeable(changed: Mapping[str, Any]) -> None:
-    unknown = changed.keys() - _CHANGEABLE
-    if unknown:
-        raise InputError(
-            f"a product's changeable fields are {', '.join(sorted(_CHANGEABLE))}; got "
-            f"{', '.join(sorted(unknown))}; leave it out or correct its name"
-        )
+    return (column,) in columns

@@ -497,3 +497,33 @@ def test_a_model_that_reads_moves_a_photo_towards_the_words(tmp_path: Path) -> N
     scores = {hit.product.id: hit.score for hit in blended}
     assert scores.get("blue", 0) > scores.get("green", 0)
     assert "blue" in list(scores)[:2]
+
+
+def test_an_attribute_is_told_where_photos_show_it_and_not_where_they_do_not(
+    tmp_path: Path,
+) -> None:
+    drawn = Drawn(tmp_path, per_cell=3)
+    rng = np.random.default_rng(1)
+    for product in drawn.products.values():
+        luck = "lucky" if rng.random() < 0.6 else "unlucky"
+        known = (("luck", luck), *product.attributes)
+        drawn.catalog.patch(product.id, attributes=known)
+    open_ = list(drawn.products.values())[::10]
+    for product in open_:
+        drawn.catalog.patch(product.id, attributes=())
+    drawn.search.build()
+    measured = drawn.search.describe()["measured"]
+    assert set(measured) == {"category", "colour", "pattern"}
+    assert measured["pattern"]["accuracy"] > measured["pattern"]["most_frequent"] + 0.2
+    assert measured["pattern"]["calibration_error"] < 0.1
+    right = [
+        drawn.search.tag(drawn.vectors(p.id))["pattern"].label == p.label("pattern") for p in open_
+    ]
+    assert np.mean(right) > 0.7
+    folder = tmp_path / "to tag"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(drawn.pictures[open_[0].id])
+    tag_photos(drawn.search, folder, tmp_path / "tags.csv")
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "tags.csv").read_text("utf-8-sig")))
+    assert row["pattern"] == drawn.search.tag(drawn.vectors(open_[0].id))["pattern"].label
+    assert 0 < float(row["pattern confidence"]) <= 1

@@ -92,6 +92,29 @@ def test_category_levels_are_joined() -> None:
     assert "category is read from masterCategory > subCategory > articleType" in guess.describe()
 
 
+def test_columns_that_tell_kinds_of_products_apart_are_attributes() -> None:
+    n = 400
+    table = pa.table(
+        {
+            "id": [str(i) for i in range(n)],
+            "title": [f"Thing {i}" for i in range(n)],
+            "gender": ["Men", "Women", None, "Unisex"] * (n // 4),
+            "Season": ["summer", "winter"] * (n // 2),
+            "rare": ["yes"] * 20 + [None] * (n - 20),
+            "year": ["2011", "2012"] * (n // 2),
+            "supplier": [f"S-{i % 90}" for i in range(n)],
+            "note": ["of the kind that nobody would call a label, ever", "-"] * (n // 2),
+            "one": ["same"] * n,
+        }
+    )
+    guess = guess_products(table.column_names, table)
+    assert guess.columns("attributes") == ("gender", "Season")
+    assert ColumnMap.parse("attributes=").over(guess).columns("attributes") == ()
+    assert ColumnMap.parse("attributes=rare+year").over(guess).columns("attributes") == (
+        "rare+year",
+    )
+
+
 def test_two_columns_of_any_name_are_lists() -> None:
     guess = guess_lists(["this", "those"], pa.table({"this": ["a"], "those": ["b c"]}))
     assert guess.to_dict() == {"product": "this", "recommended": "those"}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import UnsetType
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -266,14 +267,18 @@ def _product(body: ProductBody, currency: str) -> Product:
         url=body.url,
         hidden=body.hidden,
         cost_minor=minor_of(body.cost, "cost", currency),
+        attributes=tuple(sorted(body.attributes.items())),
     )
 
 
 def _changes(change: ProductChange, currency: str) -> dict[str, object]:
     fields = without_unset(
         change,
-        ("title", "category", "brand", "colour", "price", "cost", "stock", "url", "hidden"),
+        ("title", "category", "brand", "colour", "price", "cost", "stock", "url", "hidden")
+        + ("attributes",),
     )
+    if not isinstance(change.attributes, UnsetType):
+        fields["attributes"] = tuple(sorted(change.attributes.items()))
     for name in fields.keys() & {"price", "cost"}:
         fields[f"{name}_minor"] = minor_of(fields.pop(name), name, currency)
     return fields
@@ -293,6 +298,7 @@ def _as_answer(caller: Caller, product: Product) -> ProductAnswer:
         url=product.url,
         photo=photo_address(caller.shop.id, product.id) if product.has_photo else None,
         hidden=product.hidden,
+        attributes=dict(product.attributes),
     )
 
 

@@ -13,6 +13,13 @@ from msgspec import UNSET, Meta, UnsetType
 from thinslice.errors import InputError
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Attributes = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=60)],
+        Annotated[str, Meta(min_length=1, max_length=200)],
+    ],
+    Meta(max_length=50),
+]
 Amount = int | float | str
 """Money in major units: 19.99, or "19.99" where a float would not do."""
 
@@ -118,6 +125,7 @@ class ProductBody(msgspec.Struct, forbid_unknown_fields=True):
     """A whole product. A price or stock that is left out or null is unknown.
 
     `cost` is what one piece costs the shop, without tax: kept where left out, never answered.
+    `attributes` are what else is known, {"gender": "women"}: kept where left out.
     """
 
     product_id: Id
@@ -130,6 +138,7 @@ class ProductBody(msgspec.Struct, forbid_unknown_fields=True):
     stock: int | None = None
     url: Annotated[str, Meta(max_length=2000)] = ""
     hidden: bool = False
+    attributes: Attributes = {}
 
 
 class ProductChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,6 +154,7 @@ class ProductChange(msgspec.Struct, forbid_unknown_fields=True):
     stock: int | None | UnsetType = UNSET
     url: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
 
 
 class ProductsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -180,6 +190,7 @@ class ProductAnswer(msgspec.Struct):
     url: str
     photo: str | None
     hidden: bool
+    attributes: dict[str, str]
 
 
 class ExperimentBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thinslice.ranking.rules import leaf
+from thinslice.report.numbers import capital
 from thinslice.server.pages.words import count, shorten
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class PhotoWords:
 
         For a product of the catalogue: beside what it is listed as, where the photo says otherwise.
         """
-        listed = {"category": product.category, "colour": product.colour} if product else {}
-        told = (_told(tag, nearest, listed.get(name, "")) for name, tag in tags.items())
+        told = (
+            _told(tag, nearest, product.label(name) if product else "")
+            for name, tag in tags.items()
+        )
         return cls(tuple(told))
 
     @property
@@ -73,7 +76,7 @@ def _told(tag: PhotoTag, nearest: Sequence[Product], listed: str) -> Told:
         ask = ask or kinds[tag.label] == 0
         maybe = [kind for kind, _ in kinds.most_common(1)] + maybe
     return Told(
-        _NAMES.get(tag.attribute, tag.attribute.capitalize()),
+        _NAMES.get(tag.attribute, capital(tag.attribute.replace("_", " "))),
         leaf(tag.label),
         tag.label,
         _percent(tag.confidence),

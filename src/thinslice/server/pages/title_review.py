@@ -1,8 +1,8 @@
 """Titles and photos that wait for a person: one at a time, decided with a key, learned from soon.
 
 Three lists: what is not sure enough, products of the catalogue that may be filed wrongly, and
-photos whose colour is open. Each worker keeps the head of a list for a while, and leaves out what
-was decided since.
+photos of which a colour or another label is open. Each worker keeps the head of a list for a while,
+and leaves out what was decided since.
 """
 
 from __future__ import annotations
@@ -126,8 +126,7 @@ class TitleReviewPage:
             headline=headline(values["left"], values["noun"]),
             tabs=tabs(shelf.shop.id, "review"),
             classes=shelf.titles.class_report() if learned else [],
-            categories=await asyncio.to_thread(shelf.reviews.labels, CATEGORY),
-            colours=await asyncio.to_thread(shelf.reviews.labels, "colour"),
+            labels=await asyncio.to_thread(_labels, shelf),
             listed=shelf.titles.confusions(50) if learned else [],
             **values,
         )
@@ -176,6 +175,12 @@ def _is_learned(shelf: Shelf) -> bool:
     """Whether titles or photos can be asked about at all."""
     photos = shelf.photo_search
     return shelf.titles.is_learned() or (photos.is_built() and photos.served().heads is not None)
+
+
+def _labels(shelf: Shelf) -> dict[str, tuple[str, ...]]:
+    """What can be chosen, by attribute."""
+    reviews = shelf.reviews
+    return {name: reviews.labels(name) for name in (CATEGORY, *reviews.attributes())}
 
 
 def _turn(shelf: Shelf, row: Question) -> Turn:
@@ -329,7 +334,7 @@ def headline(left: Mapping[str, int], noun: str = "title", most: int = _HEAD) ->
     if doubts:
         return f"No {noun} waits; {plural(doubts, 'product')} may be filed wrongly."
     if colours:
-        return f"No {noun} waits; the colour of {plural(colours, 'photo')} is open."
+        return f"No {noun} waits; a colour or another label of {plural(colours, 'photo')} is open."
     return f"No {noun} waits for a person."
 
 

@@ -6,6 +6,7 @@ there already, so that takes seconds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ MOST_LEARNED = 20_000
 
 LIKELIEST = 3
 """Labels of a held-out photo that are kept, for photo and title to be read together."""
+
+FEWEST = 100
+"""Products that have an attribute, below which photos are not asked about it."""
 
 Witness = list[tuple[str, float]]
 """The likeliest labels of something, each with its chance, the likeliest first."""
@@ -68,8 +72,8 @@ def learn_heads(
     chosen = [ids[row] for row in rows]
     shown = [products.get(photo) or Product(photo, "") for photo in chosen]
     labels = {
-        "category": _labels([p.category for p in shown], chosen, decided.get("category", {})),
-        "colour": _labels([p.colour for p in shown], chosen, decided.get("colour", {})),
+        name: _labels([p.label(name) for p in shown], chosen, decided.get(name, {}))
+        for name in _attributes(shown)
     }
     try:
         heads, held = learn_photos(
@@ -81,6 +85,9 @@ def learn_heads(
         )
     except NotEnoughDataError:
         return LearnedHeads(None)
+    heads = ImageClassifier([h for h in heads.heads.values() if _is_worth_it(h)], heads.meta)
+    if not heads.heads:
+        return LearnedHeads(None)
     heads.meta["decided_to"] = decided_to
     heads.publish(folder)
     if "category" not in held:
@@ -88,6 +95,21 @@ def learn_heads(
     head, of_kind = heads.heads["category"], held["category"]
     doubted = [one.to_dict() for one in disagreements(head, of_kind, chosen)]
     return LearnedHeads(heads, doubted, _witnesses(head, of_kind, chosen))
+
+
+def _attributes(products: Sequence[Product]) -> list[str]:
+    """Category, colour, and the attributes that so many products have that some may be learned."""
+    counts = Counter(name for product in products for name, _ in product.attributes)
+    return ["category", "colour", *sorted(n for n, c in counts.items() if c >= FEWEST)]
+
+
+def _is_worth_it(head: Head) -> bool:
+    """Whether photos tell an attribute: on photos that it had not seen, a head must be right more
+    often than always saying the most frequent label is, by more than chance (one side, 95 %)."""
+    if head.attribute in ("category", "colour"):
+        return True
+    right, usual, n = (head.measured[k] for k in ("accuracy", "most_frequent", "held_out"))
+    return right - usual > 1.645 * float(np.sqrt(right * (1 - right) / n))
 
 
 def _labels(

@@ -61,6 +61,7 @@ _PRODUCTS = {
     "stock": """stock inventory quantity variant_inventory_qty inventory_quantity stock_quantity
         availability in_stock bestand lagerbestand""",
     "url": "link url product_url permalink",
+    "attributes": "",
     "photo": "image_link image_src image image_url photo images picture bild",
 }
 _LISTS = {
@@ -75,6 +76,10 @@ _NEEDED = {
     "products": ("id",),
     "lists": ("product", "recommended"),
 }
+
+
+MOST_LABELS = 50
+"""Different values above which a column is no attribute."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +165,15 @@ def guess_events(columns: Sequence[str], sample: Any) -> ColumnMap:
 def guess_products(columns: Sequence[str], sample: Any) -> ColumnMap:
     """Guess a product export's columns; hierarchies such as category_1, category_2 are joined."""
     guess = _guess(_PRODUCTS, columns, sample, "products")
-    levels = _category_levels(columns)
-    return ColumnMap({**guess.fields, "category": levels}) if levels else guess
+    if levels := _category_levels(columns):
+        guess = ColumnMap({**guess.fields, "category": levels})
+    taken = {column for of_field in guess.fields.values() for column in of_field}
+    labels = (
+        c
+        for c in columns
+        if c not in {*taken, "category", "colour"} and _are_labels(sample.column(c))
+    )
+    return ColumnMap({**guess.fields, "attributes": tuple(labels)})
 
 
 def guess_lists(columns: Sequence[str], sample: Any) -> ColumnMap:
@@ -244,6 +256,17 @@ def _times(values: Any) -> float:
     reader = TimeReader.of(values, "UTC")
     known = len(values) - as_text(values).null_count
     return float(reader.read(values)[1].sum()) / max(1, known) if reader else 0.0
+
+
+def _are_labels(values: Any) -> bool:
+    """Whether a column tells kinds of products apart, as a gender, a season or a material does: few
+    short words, each again and again, for most products."""
+    known = as_text(values.combine_chunks()).drop_null()
+    counts = [c["counts"] for c in known.value_counts().to_pylist() if c["values"].strip()]
+    if not 2 <= len(counts) <= MOST_LABELS or sum(counts) < 0.5 * len(values):
+        return False
+    longest = max(len(text) for text in known.unique().to_pylist())
+    return sum(counts) >= 10 * len(counts) and longest <= 40 and _numbers(known) < 0.5
 
 
 def _numbers(values: Any) -> float:

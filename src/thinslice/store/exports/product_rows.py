@@ -78,6 +78,7 @@ class _Rows:
         self._factor = 10 ** minor_digits(currency)
 
     def products(self, report: ImportReport) -> Iterator[Product]:
+        attributes = self._attributes()
         names = ("id", "title", "category", "brand", "colour", "url")
         texts = [self._text(n).to_pylist() for n in names]
         prices, price_right = self._amount("price")
@@ -98,7 +99,18 @@ class _Rows:
                 stock=None if np.isnan(stocks[i]) else int(stocks[i]),
                 url=url or "",
                 cost_minor=None if np.isnan(costs[i]) else round(costs[i] * self._factor),
+                attributes=tuple((n, text) for n, each in attributes if (text := each[i])),
             )
+
+    def _attributes(self) -> list[tuple[str, list[str]]]:
+        """The name and the values of every attribute, by name; what is not known is ""."""
+        return sorted(
+            (
+                column,
+                [(text or "").strip() for text in as_text(self._batch.table[column]).to_pylist()],
+            )
+            for column in self._columns.columns("attributes")
+        )
 
     def _costs(self) -> Any:
         """The costs; what is no amount is unknown, since it is no reason to lose a product."""
