@@ -110,14 +110,14 @@ class PhotoDesk:
         title: str = "",
         queue: bool = False,
     ) -> dict[str, PhotoTag]:
-        """What a photo shows: category and colour, as far as the shop's photos taught them; the
-        category by photo and `title` together. `queue` has it looked at where it is not sure."""
+        """What a photo shows: category, colour and more, as far as the shop's photos taught them;
+        by photo and `title` together. `queue` has it looked at where it is not sure."""
         shelf = self._engine.shelf(shop)
         photos = shelf.photo_search
 
         def ask() -> dict[str, PhotoTag]:
             vectors = photos.encode(pixels)
-            tags = photos.tag(vectors)
+            tags = photos.tag(vectors, title)
             if title and (both := shelf.photo_titles.tag(vectors, title)) is not None:
                 tags["category"] = both
             return tags

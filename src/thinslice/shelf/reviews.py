@@ -93,7 +93,7 @@ class Reviews:
         return found[:n]
 
     def _unlabelled(self, attribute: str) -> list[Question]:
-        """Products that lack an attribute, where the photo is not sure of it either."""
+        """Products that lack an attribute, where photo and title are not sure of it either."""
         served, spoken = self._photos.served(), self._photos.decisions.spoken_on()
         open_ = [
             p
@@ -104,10 +104,12 @@ class Reviews:
         found = []
         for product in open_:
             vectors = served.index.vectors_of(product.id)
-            tag = self._photos.tag(vectors)[attribute] if vectors else None
+            tag = self._photos.tag(vectors, product.title).get(attribute) if vectors else None
             if tag is not None and tag.needs_person:
+                how = "by its photo and title " if product.title else "by its photo "
+                said = _said(tag, how)
                 found.append(
-                    Question(product.title, product.id, product.id, attribute, "", 1, *_said(tag))
+                    Question(product.title, product.id, product.id, attribute, "", 1, *said)
                 )
         return found
 

@@ -520,6 +520,11 @@ def test_an_attribute_is_told_where_photos_show_it_and_not_where_they_do_not(
         drawn.search.tag(drawn.vectors(p.id))["pattern"].label == p.label("pattern") for p in open_
     ]
     assert np.mean(right) > 0.7
+    told = [
+        drawn.search.tag(drawn.vectors(p.id), p.title)["pattern"].label == p.label("pattern")
+        for p in open_  # the titles name it
+    ]
+    assert np.mean(told) > max(0.95, np.mean(right))
     folder = tmp_path / "to tag"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(drawn.pictures[open_[0].id])

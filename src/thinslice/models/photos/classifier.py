@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
-PARTS = ("style", "identity", "shape", "colour")
-"""The parts of an encoder's vectors, in the order in which heads read those that there are."""
+PARTS = ("style", "identity", "shape", "colour", "title")
+"""The parts of an encoder's vectors, and that of a title, in the order in which heads read those
+that there are."""
 
 MIN_PHOTOS = 8
 """Photos of a label below which it is not learned."""

@@ -6,6 +6,7 @@ there already, so that takes seconds.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from thinslice.errors import NotEnoughDataError
 from thinslice.models.calibration import chances
 from thinslice.models.photos.classifier import Head, HeldOut, ImageClassifier, learn_photos
 from thinslice.models.photos.review import disagreements
+from thinslice.models.photos.title_part import title_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +38,13 @@ FEWEST = 100
 
 Witness = list[tuple[str, float]]
 """The likeliest labels of something, each with its chance, the likeliest first."""
+
+
+MOST_TITLED = 10_000
+"""Products that heads learn from at most which read the title, too."""
+
+TITLED = "titled"
+"""The folder beside that of the heads, of those which read photo and title."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +99,40 @@ def learn_heads(
         return LearnedHeads(None)
     heads.meta["decided_to"] = decided_to
     heads.publish(folder)
+    _learn_titled(vectors, rows, shown, labels, folder.with_name(TITLED), encoder)
     if "category" not in held:
         return LearnedHeads(heads)
     head, of_kind = heads.heads["category"], held["category"]
     doubted = [one.to_dict() for one in disagreements(head, of_kind, chosen)]
     return LearnedHeads(heads, doubted, _witnesses(head, of_kind, chosen))
+
+
+def _learn_titled(
+    vectors: Vectors,
+    rows: NDArray[np.int64],
+    shown: Sequence[Product],
+    labels: Mapping[str, Sequence[str | None]],
+    folder: Path,
+    encoder: str,
+) -> None:
+    """Learn and publish heads that read photo and title, of all but the category, which is learned
+    from whole titles elsewhere; where none is worth it, none is in force."""
+    titled = np.array([n for n, p in enumerate(shown) if p.title], np.int64)
+    chosen = np.sort(np.random.default_rng(0).permutation(titled)[:MOST_TITLED])
+    titles = [shown[n].title for n in chosen]
+    try:
+        heads, _ = learn_photos(
+            {part: one[rows[chosen]] for part, one in vectors.items()}
+            | {"title": title_vectors(titles)},
+            {a: [each[n] for n in chosen] for a, each in labels.items() if a != "category"},
+            encoder=encoder,
+            groups=titles,
+        )
+    except NotEnoughDataError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    worth = [head for head in heads.heads.values() if _is_worth_it(head)]
+    ImageClassifier(worth, heads.meta).publish(folder)
 
 
 def _attributes(products: Sequence[Product]) -> list[str]:

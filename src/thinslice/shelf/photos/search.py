@@ -31,6 +31,7 @@ from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
 from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.photos.pixels import SIDE, is_same_picture
+from thinslice.models.photos.title_part import title_vectors
 from thinslice.models.versions import current
 from thinslice.shelf.photos.decisions import PhotoDecisions
 from thinslice.shelf.photos.gallery import Gallery, PhotoHit, PhotoWish
@@ -309,10 +310,14 @@ class PhotoSearch:
             )
         return vectors
 
-    def tag(self, vectors: Vectors) -> dict[str, PhotoTag]:
-        """Category and colour of one photo; empty where no labels were known."""
-        heads = self.served().heads
-        return heads.tag({part: rows[None] for part, rows in vectors.items()})[0] if heads else {}
+    def tag(self, vectors: Vectors, title: str = "") -> dict[str, PhotoTag]:
+        """Category, colour and other attributes of one photo, all but the category read together
+        with a title where there is one; empty where no labels were known."""
+        served, seen = self.served(), {part: rows[None] for part, rows in vectors.items()}
+        tags = served.heads.tag(seen)[0] if served.heads else {}
+        if title.strip() and served.titled:
+            tags |= served.titled.tag(seen | {"title": title_vectors([title])})[0]
+        return tags
 
     def colours(self) -> tuple[str, ...]:
         """The colours that can be asked for."""

@@ -17,18 +17,21 @@ from thinslice.models.photos.encoder import SHIPPED
 from thinslice.models.photos.onnx_encoder import open_encoder
 from thinslice.models.versions import current
 from thinslice.shelf.photos.filters import Masks
+from thinslice.shelf.photos.heads import TITLED
 from thinslice.shelf.photos.words import ProductWords
 
 
 @dataclass(eq=False)
 class Served:
-    """What is in force together; `heads` is None where no labels were known."""
+    """What is in force together; `heads` is None where no labels were known, `titled` are those
+    that read a title, too."""
 
     folder: Path
     encoder: Encoder
     index: VectorIndex
     heads: ImageClassifier | None
     meta: Mapping[str, Any]
+    titled: ImageClassifier | None = None
     masks: Masks | None = None
     words: ProductWords | None = None
 
@@ -71,4 +74,7 @@ class Served:
         if version is None or (self.heads and self.heads.version == version):
             return self
         heads = ImageClassifier.load(self.folder / "heads", version)
-        return replace(self, heads=heads, masks=None, words=None)
+        with_title = self.folder / TITLED
+        newest = current(with_title)
+        titled = ImageClassifier.load(with_title, newest) if newest else None
+        return replace(self, heads=heads, titled=titled, masks=None, words=None)
