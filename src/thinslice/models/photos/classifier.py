@@ -8,7 +8,7 @@ on photos that the model had not seen, and an answer below its bar is for a pers
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import digits
@@ -195,6 +195,7 @@ def learn_photos(
     encoder: str,
     groups: Sequence[str] | None = None,
     unseen: NDArray[np.bool_] | None = None,
+    nets: Collection[str] = ("category", "colour"),
     precision: float = 0.95,
     seed: int = 0,
 ) -> tuple[ImageClassifier, dict[str, HeldOut]]:
@@ -202,7 +203,8 @@ def learn_photos(
 
     `groups` keep photos together that show one thing, such as equal titles or equal bytes, so that
     none is held out while its twin is learned. `unseen` photos are those that the encoder itself
-    was not fitted to: only they say how often a head is right. An attribute with fewer than two
+    was not fitted to: only they say how often a head is right. Attributes in `nets` are learned by
+    a small net, too, which takes ten times as long. An attribute with fewer than two
     labels of `MIN_PHOTOS` photos is left out; raises NotEnoughDataError when none is left.
     """
     features = joined(vectors)
@@ -217,7 +219,7 @@ def learn_photos(
                 f"attribute {attribute!r} needs a label or None for each of {len(features)} "
                 f"photos, got {len(given)}"
             )
-        found = _head(attribute, features, given, fold_of, unseen, precision)
+        found = _head(attribute, features, given, fold_of, unseen, precision, attribute in nets)
         if found is not None:
             head, held[attribute] = found
             heads.append(head)
@@ -244,6 +246,7 @@ def _head(
     fold_of: NDArray[np.integer[Any]],
     unseen: NDArray[np.bool_] | None,
     precision: float,
+    net: bool,
 ) -> tuple[Head, HeldOut] | None:
     names = np.array([label or "" for label in given])
     known, counts = np.unique(names, return_counts=True)
@@ -257,7 +260,7 @@ def _head(
         out = fold_of[rows] == fold
         if out.all() or len(np.unique(codes[~out])) < 2:
             return None
-        model = learn_labels(features[rows[~out]], codes[~out], len(known))
+        model = learn_labels(features[rows[~out]], codes[~out], len(known), net=net)
         scores[out] = model.scores(features[rows[out]])
     judged = np.ones(len(rows), bool) if unseen is None else unseen[rows]
     if judged.sum() < FEWEST_JUDGED:
@@ -278,7 +281,7 @@ def _head(
     head = Head(
         attribute,
         tuple(known.tolist()),
-        learn_labels(features[rows], codes, len(known)),
+        learn_labels(features[rows], codes, len(known), net=net),
         knots.astype(np.float32),
         temperature,
         bar,

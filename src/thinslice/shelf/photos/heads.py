@@ -39,7 +39,6 @@ FEWEST = 100
 Witness = list[tuple[str, float]]
 """The likeliest labels of something, each with its chance, the likeliest first."""
 
-
 MOST_TITLED = 10_000
 """Products that heads learn from at most which read the title, too."""
 
@@ -84,13 +83,14 @@ def learn_heads(
         name: _labels([p.label(name) for p in shown], chosen, decided.get(name, {}))
         for name in _attributes(shown)
     }
+    unseen = np.array([photo not in fitted_to for photo in chosen])
     try:
         heads, held = learn_photos(
             {part: one[rows] for part, one in vectors.items()},
             labels,
             encoder=encoder,
             groups=[p.title or p.id for p in shown],
-            unseen=np.array([photo not in fitted_to for photo in chosen]),
+            unseen=unseen,
         )
     except NotEnoughDataError:
         return LearnedHeads(None)
@@ -98,8 +98,8 @@ def learn_heads(
     if not heads.heads:
         return LearnedHeads(None)
     heads.meta["decided_to"] = decided_to
-    heads.publish(folder)
-    _learn_titled(vectors, rows, shown, labels, folder.with_name(TITLED), encoder)
+    _learn_titled(vectors, rows, shown, labels, unseen, folder.with_name(TITLED), encoder)
+    heads.publish(folder)  # last: who sees it reads both
     if "category" not in held:
         return LearnedHeads(heads)
     head, of_kind = heads.heads["category"], held["category"]
@@ -112,6 +112,7 @@ def _learn_titled(
     rows: NDArray[np.int64],
     shown: Sequence[Product],
     labels: Mapping[str, Sequence[str | None]],
+    unseen: NDArray[np.bool_],
     folder: Path,
     encoder: str,
 ) -> None:
@@ -127,6 +128,8 @@ def _learn_titled(
             {a: [each[n] for n in chosen] for a, each in labels.items() if a != "category"},
             encoder=encoder,
             groups=titles,
+            unseen=unseen[chosen],
+            nets=(),
         )
     except NotEnoughDataError:
         shutil.rmtree(folder, ignore_errors=True)

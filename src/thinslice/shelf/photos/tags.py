@@ -1,4 +1,4 @@
-"""Which category and colour? A folder of photos in, a table of tags out."""
+"""Which category, colour and more? A folder of photos in, a table of tags out."""
 
 from __future__ import annotations
 
