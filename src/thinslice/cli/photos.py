@@ -41,7 +41,7 @@ def tag(
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
-    """Which category, colour and other attributes? Write a table; photos for a person stand on top."""
+    """Which category, colour and more? Write a table of tags; photos for a person stand on top."""
     from thinslice.shelf.photos.tags import tag_photos
 
     engine = open_engine(data)
