@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.contracts.session_logs import log_of
 
-from thinslice.domain import Scored
+from thinslice.domain import BROWSING, EventType, Scored, SessionLog
 from thinslice.evaluation.intervals import relative_interval
 from thinslice.evaluation.objectives import compare_objectives, falling, place_chances
 
@@ -59,6 +59,42 @@ def test_what_margin_gains_and_costs_by_hand():
     assert row["margin"]["estimate"] == pytest.approx(10 * 9 / 20 - 1)
     for change in (row["clicks"], row["margin"]):
         assert change["low"] < change["estimate"] < change["high"]
+
+
+def typed(sessions: list[list[tuple[str, EventType]]]) -> SessionLog:
+    log = log_of([[product for product, _ in session] for session in sessions])
+    log.types[:] = [BROWSING.index(kind) for session in sessions for _, kind in session]
+    return log
+
+
+VIEW, CART, ORDER = BROWSING
+
+
+def test_what_visitors_went_on_to_buy_shows_whether_an_objective_foresees_it():
+    """Everyone looks at the cheap one, and every other visitor buys the dear one in the end."""
+    looks = [("x", VIEW), ("cheap", VIEW)]
+    log = typed([looks, [*looks, ("dear", VIEW), ("dear", CART), ("dear", ORDER)]] * 10)
+    orders = {"orders": lambda shown: list(reversed(range(len(shown))))}
+    (row,) = compare_objectives(
+        Always("cheap", "dear"), log, orders, {"orders": lambda _: 1.0}, n=1, depth=2
+    )
+    # at x the clicks list has cheap and the other dear; at cheap both have what is left: dear
+    assert row["bought"]["estimate"] == pytest.approx(20 / 10 - 1)
+
+
+def test_what_is_in_the_cart_or_at_hand_needs_no_list_to_be_bought():
+    carted = [("x", VIEW), ("dear", VIEW), ("dear", CART), ("y", VIEW), ("dear", ORDER)]
+    log = typed([carted] * 4)
+    orders = {"orders": lambda shown: range(len(shown))}
+    (row,) = compare_objectives(
+        Always("dear"), log, orders, {"orders": lambda _: 1.0}, n=1, depth=1
+    )
+    assert row["bought"]["estimate"] == 0.0, "one step in each visit: at x, with dear to come"
+    without = typed([carted[1:]] * 4)
+    (row,) = compare_objectives(
+        Always("dear"), without, orders, {"orders": lambda _: 1.0}, n=1, depth=1
+    )
+    assert row["bought"] is None
 
 
 def test_with_nothing_to_compare_with_nothing_is_said():

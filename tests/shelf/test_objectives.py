@@ -85,6 +85,7 @@ def test_a_shop_ranks_for_margin_once_it_knows_what_that_costs(tmp_path):
     assert said.startswith("Ranking for margin shows lists with ")
     assert "more expected margin" in said
     assert "fewer clicks" in said
+    assert "What visitors went on to buy was in the list " in said
     rank_for(engine, "margin")
     assert first(engine) == "dear"
     assert engine.recommend("lamps", Query(("lamp",), n=1)).recommendations[0].reason == (

@@ -134,13 +134,21 @@ def predict(
 def test_sessions(log: SessionLog, *, collapse: bool) -> list[TestSession]:
     """The sessions of two products or more; `collapse` makes repeats in a row one step."""
     products, codes, times = log.products, log.codes.tolist(), log.times_us.tolist()
-    sessions = []
+    return [
+        ([products[codes[j]] for j in kept], [times[j] for j in kept])
+        for kept in steps_kept(log, collapse=collapse)
+    ]
+
+
+def steps_kept(log: SessionLog, *, collapse: bool) -> list[list[int]]:
+    """The same as places in the log: for each session the events that are its steps."""
+    codes, sessions = log.codes.tolist(), []
     for start, end in zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True):
         kept = [
             j for j in range(start, end) if not collapse or j == start or codes[j] != codes[j - 1]
         ]
         if len(kept) > 1:
-            sessions.append(([products[codes[j]] for j in kept], [times[j] for j in kept]))
+            sessions.append(kept)
     return sessions
 
 

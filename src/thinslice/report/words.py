@@ -87,7 +87,19 @@ def _objective_sentence(row: Mapping[str, Any]) -> str:
     what = {"orders": "expected orders", "margin": "expected margin"}[row["objective"]]
     return (
         f"Ranking for {row['objective']} shows lists with {_more(gained, what, 'less')} and "
-        f"{_more(clicks, 'clicks', 'fewer')} than ranking for clicks."
+        f"{_more(clicks, 'clicks', 'fewer')} than ranking for clicks.{_bought(row.get('bought'))}"
+    )
+
+
+def _bought(change: Mapping[str, float] | None) -> str:
+    """Whether the objective foresees what is really bought; empty where nothing was."""
+    if not change:
+        return ""
+    low, likely, high = (100 * change[end] for end in ("low", "estimate", "high"))
+    word = "more" if likely >= 0 else "less"
+    return (
+        f" What visitors went on to buy was in the list {abs(likely):.1f}% {word} often "
+        f"(range {low:+.1f}% to {high:+.1f}%)."
     )
 
 
