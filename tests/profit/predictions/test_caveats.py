@@ -42,6 +42,16 @@ def test_a_threshold_that_no_score_reaches_is_told():
     assert "break ties" in tied[0]
 
 
+def test_probabilities_that_share_their_place_and_do_not_fit_are_told():
+    y, _ = sample(1.5)
+    same = np.full(len(y), 0.5)
+    plan = Plan(PAYOFF, threshold="expected payoff", capacity=10)
+    found = evaluate(y, same, plan)
+    assert not found.policy.decided.any()
+    assert "More rows share the highest expected payoff than the capacity" in found.warnings[0]
+    assert evaluate(y, same, Plan(PAYOFF, threshold="expected payoff")).policy.decided.all()
+
+
 @pytest.mark.parametrize("decimals", [0, 1, 8])
 def test_the_area_is_that_of_scikit_learn_ties_included(decimals):
     y, score = sample(0.7)

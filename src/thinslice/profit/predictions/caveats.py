@@ -26,6 +26,10 @@ NOTHING_COSTS = (
     "No amount of the payoff is below 0, so nothing can go wrong: probably a sign is missing; what "
     "a decision costs is negative, such as fp=-10."
 )
+TIED = (
+    "More rows share the highest {} than the capacity allows, so nothing is acted on; break ties "
+    "in the {}."
+)
 LIKE_THESE = (
     "Ranges are 90% ranges for rows like these: they know the luck of the sample and the guesses "
     "that were stated, and not that customers, prices or the model change."
@@ -58,6 +62,8 @@ def warnings(y: NDArray[np.int64], priced: Pricing, policy: Policy, sums: Sums) 
     score, threshold = policy.score, policy.threshold
     if score is not None and threshold is not None and not policy.tuned and score.max() < threshold:
         said.append(_out_of_reach(threshold, float(score.max())))
+    if policy.tied:
+        said.append(TIED.format("expected payoff", "probabilities"))
     if score is not None and policy.tuned and priced.actual:
         area = auc(y, score)
         if area < WEAK_SCORE:
@@ -78,10 +84,7 @@ def warnings(y: NDArray[np.int64], priced: Pricing, policy: Policy, sums: Sums) 
 
 def _out_of_reach(threshold: float, highest: float) -> str:
     if np.isinf(threshold):
-        return (
-            "More rows share the highest score than the capacity allows, so nothing is acted on; "
-            "break ties in the scores."
-        )
+        return TIED.format("score", "scores")
     return (
         f"No score reaches the threshold {threshold:g} (the highest is {highest:.4g}), so nothing "
         "is acted on; is the threshold on the scale of the scores?"

@@ -27,7 +27,8 @@ class Policy:
 
     Of lists `decided` is what they held (see `Listed`). `threshold` is what to use from now on;
     where it was tuned, `decided` comes from thresholds that had not seen the row, `final` (n,) is
-    what the tuned threshold itself decides, and `optimum` what that earned on its own rows.
+    what the tuned threshold itself decides, and `optimum` what that earned on its own rows. `tied`
+    says that nothing is acted on because more rows are worth the same than the capacity allows.
     """
 
     decided: NDArray[Any]
@@ -37,6 +38,7 @@ class Policy:
     curve: Curve | None = None
     optimum: float | None = None
     final: NDArray[np.int64] | None = None
+    tied: bool = False
 
     @property
     def tuned(self) -> bool:
@@ -118,7 +120,8 @@ def by_expected_payoff(
         return Policy(decided, how)
     gain = worth.max(axis=1) - worth[:, nothing]
     kept = gain >= _reached_by_at_most(gain, capacity)
-    return Policy(np.where(kept, decided, nothing), f"{how}, within the capacity")
+    how = f"{how}, within the capacity"
+    return Policy(np.where(kept, decided, nothing), how, tied=capacity > 0 and not kept.any())
 
 
 def expected(proba: NDArray[np.float64], priced: Priced) -> NDArray[np.float64]:
