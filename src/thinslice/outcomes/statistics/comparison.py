@@ -36,7 +36,7 @@ class Row:
 
     `change` is what the interval of the difference says, "unknown" where there is too little to go
     by; `harmless` is set for guardrails only. `z` is the difference in standard errors, positive
-    when better, and `critical` how many standard errors the interval reaches. The intervals of a
+    when better, and `critical` how many standard errors make it clear. The intervals of a
     mere guardrail have the ends of its one-sided test, so that they lie within what is allowed
     exactly where it is harmless; its `change` is judged two-sided like that of any metric.
     """

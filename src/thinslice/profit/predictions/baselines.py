@@ -145,9 +145,9 @@ def simplest(
 
 
 def _in_words(name: str, rival: Rival) -> str:
-    mixed = np.count_nonzero(rival.counts.any(axis=0)) > 1
-    if name == "all" and mixed:
+    if name == "all" and rival.counts[:, 0].any():
         return "acting at random within the capacity"
+    mixed = np.count_nonzero(rival.counts.any(axis=0)) > 1
     where = "at random within the capacity" if mixed else "everywhere"
     return SIMPLE.get(name) or f"deciding {name.removeprefix('all ')!r} {where}"
 
