@@ -168,6 +168,14 @@ def test_it_is_plain_json_and_the_plan_survives_its_file():
         ),
         (lambda: evaluate(HAPPENED, LISTS, Plan(PAYOFF)), "needs the column 'margin'"),
         (lambda: evaluate(HAPPENED, None, Plan(PAYOFF), data=ITEMS), "best first"),
+        (
+            lambda: evaluate(HAPPENED, [["SKU-a"]] * 3, PAYOFF, data=ITEMS),
+            "no item of y_score stands in data: here 'SKU-a', there 'a'",
+        ),
+        (
+            lambda: evaluate(HAPPENED, LISTS, Plan(PAYOFF, baseline=[["x"]] * 3), data=ITEMS),
+            "no item of the baseline stands in data",
+        ),
         (lambda: evaluate(HAPPENED, LISTS[:2], Plan(PAYOFF), data=ITEMS), "2 rows and y_true has"),
         (lambda: evaluate(LISTS, LISTS, Plan(PAYOFF), data=ITEMS), "column of items for each"),
         (

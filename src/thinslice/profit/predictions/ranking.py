@@ -104,6 +104,7 @@ def case_of_lists(
     catalogue = Catalogue()
     table = Columns(data)
     known = _known(table, catalogue)
+    sold = list(catalogue.places)
     if y_score is None:
         raise InputError("give y_score: one list of items per row, best first")
     per_outcome = happened(y_true, payoff.labels, catalogue)
@@ -120,6 +121,12 @@ def case_of_lists(
     for what, items in (("y_score", shown), ("the baseline", given)):
         if items is not None and items.n != events.n:
             raise InputError(f"{what} has {items.n} rows and y_true has {events.n}")
+        if items is not None and sold and len(items) and items.item.min() >= len(sold):
+            one = list(catalogue.places)[items.item[0]]
+            raise InputError(
+                f"no item of {what} stands in data: here {one!r}, there {sold[0]!r}; write their "
+                "ids alike"
+            )
     worth = _worth(payoff, table, known, events, outcome, catalogue)
     priced = Listed(payoff, events, outcome, worth)
     capacity = plan.capacity
