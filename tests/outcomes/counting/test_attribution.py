@@ -92,6 +92,19 @@ def test_an_order_belongs_to_the_visitor_who_sent_it_first(log):
     assert (counted(log, "A")["orders"], counted(log, "B")["orders"]) == (1, 0)
 
 
+def test_an_order_from_before_the_experiment_that_is_sent_again_is_none(log):
+    day = 24 * 3600
+    log.order("anna", 3 * day, order_id="old")
+    log.order("anna", 3 * day, order_id="undefined")  # tells no order from another
+    log.shown("anna", "A", 10 * day)
+    log.order("anna", 10 * day + 60, order_id="old", message_id="the thank-you page once more")
+    log.order("anna", 10 * day + 90, order_id="undefined", message_id="new")
+    log.order("anna", 10 * day + 99, order_id="new as well")
+    found = attribute(log.table(), "e", ["A", "B"], "EUR", started_us=9 * day * SECOND)
+    (cell,) = found.cells
+    assert cell.moments.total("orders") == 2
+
+
 def test_money_in_another_currency_is_left_out_and_reported(log):
     log.shown("anna", "A")
     log.order("anna", 20, 500, currency="EUR")

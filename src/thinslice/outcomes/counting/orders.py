@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinslice.domain import EventType
-from thinslice.outcomes.counting.ask import Keyed, table
+from thinslice.outcomes.counting.ask import Keyed, asked, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -47,7 +47,7 @@ class Orders:
     """
 
     def __init__(self, events: ir.Table, currency: str, rules: Rules) -> None:
-        lines = _lines()
+        lines = _lines(events)
         refunds = _Refunds(events, currency)
         once = _first_messages(lines, currency)
         self.pieces = _pieces_left(lines, once, refunds)
@@ -91,10 +91,19 @@ def _priced(kept: ir.Table, rules: Rules) -> ir.Table:
     )
 
 
-def _lines() -> ir.Table:
-    """The lines of orders with `order`, `pieces` and `total`; impossible amounts are null."""
+def _lines(events: ir.Table) -> ir.Table:
+    """The lines of orders with `order`, `pieces` and `total`; impossible amounts are null.
+
+    An order that was there before the experiment and is sent again, as by a page that is opened
+    once more, is none.
+    """
     actions = table("actions")
     sold = actions.filter(actions.type == EventType.ORDER_COMPLETED)
+    before = events.filter(
+        events.type == EventType.ORDER_COMPLETED, events.time_us < asked("started_us")
+    )
+    before = before.select("order_id").anti_join(table("shared_ids"), "order_id")
+    sold = sold.anti_join(before, "order_id")
     shared = table("shared_ids").mutate(shared=1)
     sold = sold.left_join(shared, "order_id").select(sold, shared.shared)
     own_id = sold.shared.isnull().ifelse(sold.order_id, None)
