@@ -1,14 +1,14 @@
 """How time and memory to learn grow with the clicks: from 1e5 to 1e7, as an exponent.
 
     python benchmarks/session_growth.py [--most 10000000]
-    python benchmarks/session_growth.py --servable 1000000
+    python benchmarks/session_growth.py --servable 1000000 [--minutes 2]
 
 The sessions are made up: a visitor walks among the neighbours of popular and unpopular products,
 1 product for every 100 clicks up to 100,000. Each size runs in a process of its own, so that the
 largest memory is its own. An exponent of 1 means that ten times the clicks take ten times as much.
 `index` is the session kNN alone; a tier is its whole bundle, item-to-item and popularity included.
 `--servable` writes so many clicks to a Parquet file, imports it into an empty folder and builds:
-seconds until a list is answered, without tuning.
+seconds until a list is answered, without tuning unless `--minutes` allows some.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--most", type=int, default=SIZES[-1])
     parser.add_argument("--servable", type=int)
+    parser.add_argument("--minutes", type=float, default=0.0, help="of tuning, for --servable")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.servable:
-        servable(log_of(given.servable))
+        servable(log_of(given.servable), given.minutes)
         return
     if given.one:
         print(json.dumps(one(given.one)))
@@ -90,8 +91,8 @@ def one(n_clicks: int) -> dict[str, float]:
     return found
 
 
-def servable(log: SessionLog) -> None:
-    """From a Parquet file of clicks to an answer."""
+def servable(log: SessionLog, minutes: float) -> None:
+    """From a Parquet file of clicks to an answer, with so many minutes of tuning between."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         session_of = np.repeat(np.arange(log.n_sessions), np.diff(log.offsets))
@@ -108,11 +109,12 @@ def servable(log: SessionLog) -> None:
         stopwatch = Stopwatch()
         report = engine.import_events("shop", folder / "events.parquet")
         found = stopwatch.read("import")
-        engine.build("shop")
+        bundle = engine.build("shop", minutes=minutes)
         listed = engine.recommend("shop", Query(items=log.products[:2], n=20))
         found |= stopwatch.read("answered")
         text = ", ".join(f"{name} {value:,.1f}" for name, value in found.items())
         print(f"{report.new:,} clicks: {text}; {len(listed.recommendations)} products listed")
+        print(bundle.chosen())
 
 
 class Stopwatch:

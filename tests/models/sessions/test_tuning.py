@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import numpy as np
@@ -10,15 +11,17 @@ from thinslice.config import Settings
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.offline import evaluate
 from thinslice.evaluation.splits import Split, split_by_time
-from thinslice.models.sessions import reranker, tier_choice
+from thinslice.models.sessions import clock, reranker, tier_choice
 from thinslice.models.sessions.bundle import Bundle, learn
 from thinslice.models.sessions.candidates import learn_candidates
 from thinslice.models.sessions.choice import KNN, POPULAR, RERANKED, Choice
+from thinslice.models.sessions.clock import Clock
 from thinslice.models.sessions.linear import LinearSettings
 from thinslice.models.sessions.places import knn_places, places_in_order
 from thinslice.models.sessions.products import ProductCodes
 from thinslice.models.sessions.session_knn import KnnSettings, SessionKnn
 from thinslice.models.sessions.steps import Described, steps_of
+from thinslice.models.sessions.tier_choice import affordable
 from thinslice.models.sessions.tuning import choose
 
 compare = partial(ratio_interval, low=-1.0)
@@ -169,3 +172,12 @@ def test_what_visits_begin_with_is_chosen_beside_the_session_list(tuned):
     split, choice = tuned
     assert {"as usual", "chosen"} <= set(choice.report["entries"])
     assert Choice.from_dict(choice.to_dict(), choice.trees).entries == choice.entries
+
+
+def test_trees_have_half_of_the_time_however_slow_the_machine_is(monkeypatch):
+    late = Clock(20)
+    monkeypatch.setattr(clock.time, "monotonic", lambda: time.perf_counter() + 1e9)
+    seconds_of = {step_s: 9 * step_s * affordable(late, step_s) for step_s in (1e-4, 4e-4)}
+    assert all(9 < seconds <= 10 for seconds in seconds_of.values())
+    assert affordable(Clock(600), 1e-4) > 600_000
+    assert affordable(late, 1.0) == affordable(late, 10.0) > 0

@@ -81,7 +81,7 @@ class TierChoice:
         trees = None
         try:
             learned, n = lessons(
-                self.earlier, candidates, first, self._affordable(step_s), self.clock,
+                self.earlier, candidates, first, affordable(self.clock, step_s), self.clock,
                 repeats=repeats, seed=self.seed,
             )  # fmt: skip
             report["steps"] = {"learned": n, "judged": len(last)}
@@ -119,16 +119,6 @@ class TierChoice:
     def _pays(self, new: NDArray[np.int64], old: NDArray[np.int64], steps: Steps) -> bool:
         return pays(self.compare, new, old, steps.session_of)
 
-    def _affordable(self, step_s: float) -> int:
-        """Steps that there is time to learn from, given how long describing one takes here.
-
-        Never fewer than it takes to learn a good order: on a busy machine the time runs over.
-
-        Describing a step, growing trees on it, and growing them once more at the end takes about
-        nine times as long as describing it.
-        """
-        return max(int(self.clock.left_s / (9 * step_s)), _ENOUGH)
-
     def _report(
         self, best: str, places: Mapping[str, NDArray[np.int64]], last: Steps
     ) -> dict[str, Any]:
@@ -145,5 +135,18 @@ class TierChoice:
         }
 
 
-_ENOUGH = 10_000
+def affordable(clock: Clock, step_s: float) -> int:
+    """Steps that there is time to learn from, given how long describing one takes here.
+
+    They have half of the budget whatever went before, so that on a busy machine the time runs over
+    by that at most; only what teaches nothing at all is given more.
+
+    Describing a step, growing trees on it, and growing them once more at the end takes about
+    nine times as long as describing it.
+    """
+    seconds = max(clock.left_s, clock.seconds / 2)
+    return max(int(seconds / (9 * step_s)), _LEAST)
+
+
+_LEAST = 1_500
 """Steps that trees are grown on at least, where there are so many."""
