@@ -1,7 +1,7 @@
 """Recommendations over HTTP: 2,000 a second, waits from when each was due, then as many as go.
 
-    python benchmarks/recommend_http.py [--data DIR] [--tier linear] [--minutes 0] [--seconds 10]
-        [--rate 2000] [--workers 2] [--clients 200] [--processes 2] [--plain]
+    python benchmarks/recommend_http.py [--data DIR [--only NAME]] [--tier linear] [--minutes 0]
+        [--seconds 10] [--rate 2000] [--workers 2] [--clients 200] [--processes 2] [--plain]
 
 A real service with real workers answers `POST /v1/recommendations` for prefixes of sessions, each
 list with its reasons and a visitor of its own, under rules of the shop (one product pinned, one
@@ -12,7 +12,8 @@ times drawn at random, whether they were answered or not: an open loop, and a wa
 a question was due. Then they ask again as soon as they are answered: the ceiling.
 
 `--data` is a folder with a public split (see `sessions.py`); without it sessions are made up.
-`--tier` is how the session list is made; with `--minutes` it is chosen, and may be re-ranked.
+`--only` takes the first whose name has that in it. `--tier` is how the session list is made, with
+settings as they are before tuning; with `--minutes` tier and settings are chosen.
 Clients share the machine's cores with the service, so that what they measure is an upper end; the
 service's CPU per answer is not spoilt by that.
 """
@@ -36,7 +37,12 @@ from thinslice.engine import Engine
 from thinslice.evaluation.intervals import ratio_interval
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.models.sessions.bundle import learn, untuned
-from thinslice.models.sessions.choice import BLEND, KNN, LINEAR
+from thinslice.models.sessions.candidates import learn_candidates
+from thinslice.models.sessions.choice import BLEND, KNN, LINEAR, RERANKED, Choice
+from thinslice.models.sessions.products import ProductCodes
+from thinslice.models.sessions.reranker import learn_trees
+from thinslice.models.sessions.steps import steps_of
+from thinslice.models.sessions.trees import Trees
 from thinslice.models.sessions.tuning import choose
 
 SHOP = "shop"
@@ -47,7 +53,8 @@ RULES = ListRules(price_to=4.0, most_of_category=4, least_categories=3, no_near_
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a folder with a public split of sessions")
-    parser.add_argument("--tier", choices=(KNN, LINEAR, BLEND), default=LINEAR)
+    parser.add_argument("--only", default="", help="a split whose name has this in it")
+    parser.add_argument("--tier", choices=(KNN, LINEAR, BLEND, RERANKED), default=LINEAR)
     parser.add_argument("--minutes", type=float, default=0.0, help="to choose the tier in")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rate", type=float, default=2_000)
@@ -56,7 +63,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--plain", action="store_true", help="without rules of the shop")
     asked = parser.parse_args()
-    split = next(splits(asked.data))[1] if asked.data else split_by_time(made_up())
+    found = ((n, s) for n, s in splits(asked.data) if asked.only in n) if asked.data else None
+    name, split = next(found) if found else ("made up", split_by_time(made_up()))
+    print(name)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         key = prepare(data, split, asked)
@@ -93,6 +102,8 @@ def prepare(data: Path, split: Split, asked: argparse.Namespace) -> str:
         for n, product in enumerate(products)
     )
     choice = replace(untuned(engine.settings), tier=asked.tier)
+    if asked.tier == RERANKED:
+        choice = replace(choice, trees=trees_of(split.train, choice))
     if asked.minutes:
         inner = split_by_time(split.train, test_share=0.1)
         compare = partial(ratio_interval, low=-1.0)
@@ -106,6 +117,15 @@ def prepare(data: Path, split: Split, asked: argparse.Namespace) -> str:
         f"{choice.tier}, rules {'off' if asked.plain else 'on'}, {asked.workers} workers"
     )
     return engine.control.create_key(SHOP, "write")
+
+
+def trees_of(log: SessionLog, choice: Choice) -> Trees:
+    """Grown on steps of the latest tenth, over sources that learned from what was before it."""
+    inner = split_by_time(log, test_share=0.1)
+    products = ProductCodes(inner.train.products)
+    candidates = learn_candidates(inner.train, products, choice.knn, choice.linear)
+    steps = steps_of(inner.test, products, repeats=False, at_most=10_000)
+    return learn_trees(candidates.describe(steps, keep_missed=False, repeats=False))
 
 
 def questions(port: int, key: str, log: SessionLog) -> list[bytes]:
