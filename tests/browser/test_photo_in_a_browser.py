@@ -107,6 +107,27 @@ def test_a_picture_is_searched_and_not_sent_again_when_a_slider_moves(
     assert later and max(later) == 0
 
 
+def test_words_are_searched_while_they_are_typed_and_change_what_a_picture_finds(
+    open_page: Callable[..., Any], pictures: Path
+) -> None:
+    page = open_page(**PHONE)
+    page.type("#text", "red tower")
+    first(page, "tower-red")
+    page.wait_for_url("**text=red%20tower")
+    assert page.locator("#picture").is_hidden()
+    assert page.locator("#balance").is_hidden()
+    page.reload(wait_until="networkidle")
+    first(page, "tower-red")
+    page.set_input_files(".camera input", pictures / "ball-red-0.png")
+    page.fill("#text", "in blue")
+    first(page, "ball-blue")
+    box = page.locator("#text").bounding_box()
+    assert box["width"] > 300
+    assert page.locator("#picture canvas").is_visible()
+    assert page.locator("#balance").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_a_twelve_megapixel_photo_leaves_the_phone_small(
     open_page: Callable[..., Any], pictures: Path
 ) -> None:
@@ -195,7 +216,10 @@ def test_without_script_the_button_does_the_same(
     assert page.locator("#shown").is_visible()
 
 
-@pytest.mark.parametrize("query", ["", "?product=tower-red-1", "?product=nothing", "/review"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "?product=tower-red-1", "?product=nothing", "?text=red+tower", "?text=unicorn", "/review"],
+)
 def test_the_pages_read_well_in_both_themes_on_a_phone(
     open_page: Callable[..., Any], query: str
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_word_that_nobody_has_counts_for_those_that_contain_it_or_are_spelled_
     assert best("lauf") == [4]
     assert best("oxfrod shirt")[0] == 2
     assert best("leather unicorn") == []
+    assert not WordIndex([("Union shoe",)], [1.0]).find("unicorn").matches().any()
     assert best("unicorn") == best("") == best("für in the") == []
 
 

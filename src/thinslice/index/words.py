@@ -127,7 +127,7 @@ class WordIndex:
             return [self._codes[word]]
         if len(word) >= 3 and (around := [c for w, c in self._codes.items() if word in w]):
             return around
-        near = [w for w in self._codes if w[:1] == word[:1] and abs(len(w) - len(word)) <= 2]
+        near = [w for w in self._codes if w[:1] == word[:1] and abs(len(w) - len(word)) <= 1]
         return [self._codes[w] for w in difflib.get_close_matches(word, near, 1, ALIKE)]
 
 

@@ -83,9 +83,10 @@ def open_photo(data: bytes, side: int = SIDE) -> PillowImage.Image:
             "send a smaller one"
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
         raise InputError(
             f"a photo is a JPEG, PNG or WebP picture, and these {len(data):,} bytes cannot be read "
-            f"as one ({error}); save it again as JPEG"
+            f"as one{why}; save it again as JPEG"
         ) from error
 
 
