@@ -68,7 +68,7 @@ def decode(data: bytes, side: int = SIDE, region: Region | None = None) -> NDArr
 
 def open_photo(data: bytes, side: int = SIDE) -> PillowImage.Image:
     """The photo upright as RGB, at least `side` pixels on its longer edge where it has them."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
