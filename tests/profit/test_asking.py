@@ -73,6 +73,7 @@ def test_terms_survive_as_plain_values() -> None:
         ({"looks_per_day": 9}, "give both"),
         ({"wrong_cost": -1, "look_cost": 1}, "above 0"),
         ({"wrong_costs": {"Lamps": 0}}, "cost of Lamps"),
+        ({"unknown_share": 0.6}, "from 0 to 0.5"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(given: dict[str, float], said: str) -> None:

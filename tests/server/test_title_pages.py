@@ -340,6 +340,12 @@ def test_terms_are_tried_without_changing_anything_and_then_put_in_force(shop: A
     assert (terms.wrong_cost, terms.look_cost) == (10, 0.5)
     assert terms.wrong_costs == {"Wear > Boots": 40}
     assert "Wear &gt; Boots = 40" in get(shop, "/shop/title/bar").body.decode()
+    asked = {"by": "precision", "precision": "90", "unknown_share": "12,5"}
+    assert post(shop, "/shop/title/bar", asked).status == 303
+    assert shop[1].titles("shop").terms().unknown_share == 0.125
+    page = get(shop, "/shop/title/bar").body.decode()
+    assert 'value="12.5"' in page
+    assert "such a kind in 12.5%" in page.replace("\xa0", "")
     assert post(shop, "/shop/title/bar", {"by": "precision", "precision": "90"}).status == 303
 
 
@@ -352,6 +358,7 @@ def test_terms_are_tried_without_changing_anything_and_then_put_in_force(shop: A
         ({"by": "money", "wrong_cost": "ten", "look_cost": "1"}, "is a number, got"),
         ({"by": "money", "wrong_cost": "-1", "look_cost": "1"}, "above 0"),
         ({"by": "money", "wrong_cost": "9", "look_cost": "1", "wrong_costs": "x"}, "is written"),
+        ({"by": "precision", "precision": "90", "unknown_share": "70"}, "from 0 to 50"),
     ],
 )
 def test_terms_that_make_no_sense_are_told_where(

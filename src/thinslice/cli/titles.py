@@ -66,6 +66,10 @@ def bar(
     wrong_for: Annotated[
         list[str] | None, typer.Option(help="A category's own cost: 'Home > Lamps=12'.")
     ] = None,
+    unknown_share: Annotated[
+        float | None,
+        typer.Option(help="Share of titles to expect of kinds that were never learned."),
+    ] = None,
     shop: ShopId = None,
     data: DataFolder = None,
 ) -> None:
@@ -75,7 +79,8 @@ def bar(
     engine = open_engine(data)
     shop_id = pick_shop(engine, shop)
     of_shop = engine.titles(shop_id)
-    if any(v is not None for v in (precision, wrong, look, looks_per_day, wrong_for)):
+    given = (precision, wrong, look, looks_per_day, wrong_for, unknown_share)
+    if any(v is not None for v in given):
         terms = AskingTerms(
             precision=0.99 if precision is None else precision,
             wrong_cost=wrong,
@@ -84,6 +89,7 @@ def bar(
             titles_per_day=titles_per_day,
             wrong_costs=dict(_cost_of(text) for text in wrong_for or []),
             currency=engine.control.shop(shop_id).currency,
+            unknown_share=unknown_share,
         )
         of_shop.agree_terms(terms)
     found = of_shop.trade_off()
@@ -92,6 +98,11 @@ def bar(
     if found["precision"] is not None:
         low, high = found["precision_low"], found["precision_high"]
         say(f"Of those {found['precision']:.1%} are right ({low:.1%} to {high:.1%}).")
+    if found["unknown_accepted"] is not None:
+        say(
+            f"Of titles of kinds kept from it {found['unknown_accepted']:.1%} clear it, wrongly; "
+            f"{found['unknown_share']:.1%} of new titles are reckoned to be of such kinds."
+        )
 
 
 @titles.command("doubts")

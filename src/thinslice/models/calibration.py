@@ -91,13 +91,17 @@ def calibration_error(confidence: Floats, hit: Bools, bins: int = 15) -> float:
     return float(np.abs(gaps).sum() / max(len(place), 1))
 
 
-def bar_for_precision(confidence: Floats, hit: Bools, precision: float) -> float:
+def bar_for_precision(
+    confidence: Floats, hit: Bools, precision: float, weight: Floats | None = None
+) -> float:
     """The lowest confidence above which held-out answers are right at least that often.
 
-    Above 1, which nothing reaches, where no bar gives that precision.
+    Above 1, which nothing reaches, where no bar gives that precision. `weight` is how much each
+    answer counts; all alike without it.
     """
     order = np.argsort(-confidence, kind="stable")
-    right = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
+    each = np.ones(len(order)) if weight is None else weight[order]
+    right = np.cumsum(hit[order] * each) / np.maximum(np.cumsum(each), 1e-300)
     # Titles of equal confidence are accepted together.
     ends = np.append(np.diff(confidence[order]) != 0, True)
     good = np.flatnonzero((right >= precision) & ends)

@@ -29,8 +29,9 @@ class AskingTerms:
 
     With `wrong_cost` and `look_cost`, in one currency, the bar is money's; else `precision` is
     kept. `wrong_costs` gives some categories, or levels above them, a cost of their own.
-    `looks_per_day` of `titles_per_day` is what people can look at. Raises InputError for a value
-    that makes no sense.
+    `looks_per_day` of `titles_per_day` is what people can look at. `unknown_share` is the share of
+    titles to expect of kinds that were never learned; None leaves it to the catalogue. Raises
+    InputError for a value that makes no sense.
     """
 
     precision: float = 0.99
@@ -40,8 +41,14 @@ class AskingTerms:
     titles_per_day: float | None = None
     wrong_costs: Mapping[str, float] = field(default_factory=dict)
     currency: str = "EUR"
+    unknown_share: float | None = None
 
     def __post_init__(self) -> None:
+        if self.unknown_share is not None and not 0 <= self.unknown_share <= 0.5:
+            raise InputError(
+                f"unknown_share must be from 0 to 0.5, got {self.unknown_share}; 0.05 expects one "
+                "title in twenty of a kind that was never learned"
+            )
         if not 0.5 <= self.precision < 1:
             raise InputError(
                 f"precision must be at least 0.5 and below 1, got {self.precision}; "

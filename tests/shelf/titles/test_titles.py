@@ -154,6 +154,19 @@ def test_the_trade_off_says_what_the_bars_give_on_a_sample(titles: Titles) -> No
     )
 
 
+def test_who_expects_more_new_kinds_is_asked_sooner(titles: Titles) -> None:
+    few = titles.trade_off(AskingTerms(unknown_share=0.0))
+    many = titles.trade_off(AskingTerms(unknown_share=0.2))
+    assert many["unknown_accepted"] <= few["unknown_accepted"]
+    assert (few["unknown_share"], many["unknown_share"]) == (0.0, 0.2)
+    assert titles.trade_off()["unknown_share"] == 0.05  # four kinds in 240 titles
+    titles.agree_terms(AskingTerms(unknown_share=0.2))
+    assert titles.terms().unknown_share == 0.2
+    assert not titles.classify(["red soft mug 7"])[0].needs_person
+    for kind in ("teapot", "necklace", "zebra"):
+        assert titles.classify([f"red soft {kind} 7"])[0].needs_person
+
+
 def test_another_process_sees_the_new_version(engine: Engine) -> None:
     other = Engine(engine.settings).titles("shop")
     assert other.classify(["odd torch"])[0].verdict != "decided"

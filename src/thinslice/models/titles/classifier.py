@@ -25,6 +25,7 @@ from thinslice.models.titles.kernels import (
     ACCEPTED,
     BROAD,
     NO_WORDS,
+    SHOWN,
     UNKNOWN,
     UNSURE,
     classify_all,
@@ -61,6 +62,9 @@ ARRAYS = (
     "depths",
     "class_nodes",
     "bars",
+    "usual",
+    "strangeness",
+    "foreign",
 )
 
 
@@ -102,7 +106,7 @@ class TitleAnswer:
             case "broad":
                 return f"{sure} of this level, not of the one below"
             case "unknown":
-                return "an unknown kind of product: nothing like it was learned"
+                return "perhaps an unknown kind of product: titles that were learned do not read so"
             case "no words":
                 return "the title has no words"
         if self.bar > 1:
@@ -155,7 +159,7 @@ class TitleClassifier:
         self._rest = (
             float(meta["temperature"]),
             *(self.arrays[name] for name in ARRAYS[6:]),
-            np.array(meta["familiar"]),
+            float(meta["strange"]),
         )
 
     def classify(self, title: str) -> TitleAnswer:
@@ -167,12 +171,12 @@ class TitleClassifier:
         return list(self._answers(titles)) if titles else []
 
     def scores(self, cleaned: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Scores of every class (n, classes); the share of known words and features (n, 2)."""
+        """Scores of every class (n, classes); what each title shows, as of `kernels.py`."""
         letters, offsets = encode(cleaned)
         scores = np.empty((len(cleaned), len(self.classes)), np.float32)
-        known = np.empty((len(cleaned), 2), np.float32)
-        score_all(letters, offsets, *self._weights, scores, known)
-        return scores, known
+        shown = np.empty((len(cleaned), SHOWN), np.float32)
+        score_all(letters, offsets, *self._weights, scores, shown)
+        return scores, shown
 
     def _answers(self, titles: Sequence[str]) -> Iterator[TitleAnswer]:
         cleaned = [clean(title) for title in titles]

@@ -14,7 +14,10 @@ import numpy as np
 from thinslice.models.titles.features import PER_CHARACTER, find_features
 
 ACCEPTED, BROAD, UNSURE, UNKNOWN, NO_WORDS = range(5)
-"""What `decide` says of a title, in the order of how much is known."""
+"""What is said of a title, in the order of how much is known."""
+
+SHOWN = 5
+"""What a title shows: the four signs of `novelty.py`, and the share of its words that are known."""
 
 
 @numba.njit(cache=True)
@@ -32,26 +35,28 @@ def fill_table(hashes: Any, keys: Any, rows: Any) -> None:
 @numba.njit(cache=True, nogil=True)
 def score_all(
     letters: Any, offsets: Any, keys: Any, rows: Any, idf: Any, scales: Any, weights: Any,
-    intercepts: Any, rarest: float, scores: Any, known: Any,
+    intercepts: Any, rarest: float, scores: Any, shown: Any,
 ) -> None:  # fmt: skip
-    """The score of every class for every title, and how much of it is known.
-
-    `known` has shape (n, 2): the share of its words, and of its features' squared idf.
-    """
+    """The score of every class for every title, and what each title shows, (n, SHOWN)."""
     found, words, places = _scratch(offsets)
+    known, last = np.empty(2, np.float32), np.empty(len(intercepts), np.float32)
     for title in range(len(offsets) - 1):
         start, end = offsets[title], offsets[title + 1]
-        _score(
+        n, length = _score(
             letters, start, end, keys, rows, idf, scales, weights, intercepts, rarest,
-            found, words, places, scores[title], known[title],
+            found, words, places, scores[title], known,
         )  # fmt: skip
+        first = np.argmax(scores[title])
+        shown[title, 0] = scores[title, first]
+        _look(n, length, words, places, idf, scales, weights, first, known, last, shown[title])
 
 
 @numba.njit(cache=True, nogil=True)
 def classify_all(
     letters: Any, offsets: Any, keys: Any, rows: Any, idf: Any, scales: Any, weights: Any,
     intercepts: Any, rarest: float, temperature: float, knots: Any, parents: Any, depths: Any,
-    class_nodes: Any, bars: Any, familiar: Any,
+    class_nodes: Any, bars: Any, usual: Any, strangeness: Any, foreign: Any,
+    strange: float,
     best: Any, chances: Any, nodes: Any, confidences: Any, verdicts: Any, margins: Any,
     spoke: Any, n_words: Any,
 ) -> None:  # fmt: skip
@@ -64,7 +69,8 @@ def classify_all(
     found, words, places = _scratch(offsets)
     scores = np.empty(len(intercepts), np.float32)
     sums = np.empty(len(parents), np.float32)
-    known = np.empty(2, np.float32)
+    last = np.empty(len(intercepts), np.float32)
+    known, shown = np.empty(2, np.float32), np.empty(SHOWN, np.float32)
     for title in range(len(offsets) - 1):
         start, end = offsets[title], offsets[title + 1]
         n, length = _score(
@@ -75,9 +81,9 @@ def classify_all(
         first = best[title, 0]
         top_score = scores[first]
         margins[title] = top_score
-        count = 0
-        for i in range(n):
-            count = max(count, words[i] + 1)
+        shown[0] = top_score
+        _look(n, length, words, places, idf, scales, weights, first, known, last, shown)
+        count = int(shown[2])
         n_words[title] = count
         for word in range(count):
             spoke[start + word] = 0.0
@@ -99,7 +105,7 @@ def classify_all(
             verdict = NO_WORDS
             confidence = 0.0
         elif (
-            known[0] * familiar[0] + known[1] * familiar[1] + top_score * familiar[2] < familiar[3]
+            _is_foreign(shown, foreign) or _strangeness(shown, usual, strangeness, first) > strange
         ):
             verdict = UNKNOWN
         elif confidence >= bars[node]:
@@ -114,8 +120,49 @@ def classify_all(
 
 
 @numba.njit(cache=True, nogil=True)
-def _familiarity(known: Any, score: float, weights: Any) -> float:
-    return known[0] * weights[0] + known[1] * weights[1] + score * weights[2]
+def _look(
+    n: int, length: float, words: Any, places: Any, idf: Any, scales: Any, weights: Any, first: int,
+    known: Any, last: Any, shown: Any,
+) -> None:  # fmt: skip
+    """What a title shows, but for the score of the class `first`, which stands there already."""
+    count = words[n - 1] + 1 if n else 0
+    last[:] = 0.0
+    for i in range(n - 1, -1, -1):
+        if words[i] != count - 1:
+            break
+        if places[i] >= 0:
+            value = idf[places[i]] * scales[places[i]] / length
+            weight = weights[places[i]]
+            for c in range(len(last)):
+                last[c] += value * weight[c]
+    for_another = np.float32(-9.0)
+    for c in range(len(last)):
+        if c != first and last[c] > for_another:
+            for_another = last[c]
+    shown[1] = known[1]
+    shown[2] = count
+    shown[3] = for_another
+    shown[4] = known[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_foreign(shown: Any, foreign: Any) -> bool:
+    """Whether a title is like none of the catalogue at all."""
+    familiar = shown[4] * foreign[0] + shown[1] * foreign[1] + shown[0] * foreign[2]
+    return bool(familiar < foreign[3] or shown[4] < foreign[4] or shown[1] <= 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _strangeness(shown: Any, usual: Any, weights: Any, first: int) -> float:
+    """How unlike titles of known kinds: a logistic score, as of `novelty.py`."""
+    total = weights[6]
+    for sign in range(4):
+        z = (shown[sign] - usual[0, first, sign]) * usual[1, first, sign]
+        z = min(max(z, -3.0), 3.0)
+        total += weights[sign] * z
+        if sign >= 2:
+            total += weights[sign + 2] * z * z
+    return total
 
 
 @numba.njit(cache=True, nogil=True)

@@ -15,7 +15,8 @@ import numpy as np
 
 from thinslice.models.titles.classifier import TitleClassifier
 from thinslice.models.titles.features import clean, features_of
-from thinslice.models.titles.training import both_sides, packed, path_of, weighted
+from thinslice.models.titles.linear import both_sides, packed, weighted
+from thinslice.models.titles.taxonomy import path_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

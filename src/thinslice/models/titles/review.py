@@ -16,7 +16,7 @@ import numpy as np
 from thinslice.models.titles.features import clean
 
 if TYPE_CHECKING:
-    from thinslice.models.titles.training import HeldOut
+    from thinslice.models.titles.held_out import HeldOut
 
 CONFUSED = 0.15
 """Share of a class's titles that are taken for one other class, from which it is worth a word."""

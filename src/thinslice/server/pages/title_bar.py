@@ -29,6 +29,7 @@ _NAMES = {
     "looks_per_day": "Looks that people have a day",
     "titles_per_day": "Titles that come a day",
 }
+_OTHERS = ("precision", "wrong_costs", "unknown_share")
 Form = Mapping[str, str]
 
 
@@ -84,7 +85,7 @@ class TitleBarPage:
             t=found,
             shape=shape_of(found),
             tried=tried is not None and tried != in_force,
-            form={**dict.fromkeys((*_NAMES, "precision", "wrong_costs"), ""), **typed},
+            form={**dict.fromkeys((*_NAMES, *_OTHERS), ""), **typed},
             names=_NAMES,
             currency=self._currency(request),
             wrong=wrong,
@@ -138,6 +139,7 @@ def typed_terms(terms: AskingTerms) -> dict[str, str]:
     return {
         "by": "money" if terms.in_money else "precision",
         "precision": f"{terms.precision * 100:g}",
+        "unknown_share": "" if terms.unknown_share is None else f"{terms.unknown_share * 100:g}",
         "wrong_costs": "\n".join(f"{name} = {cost:g}" for name, cost in terms.wrong_costs.items()),
         **{name: "" if value is None else f"{value:g}" for name, value in amounts.items()},
     }
@@ -145,6 +147,13 @@ def typed_terms(terms: AskingTerms) -> dict[str, str]:
 
 def read_terms(form: Form, currency: str) -> AskingTerms:
     """The terms that were typed; `InputError` says which field makes no sense."""
+    new_kinds = _number(form.get("unknown_share", ""), "The share of new kinds")
+    if new_kinds is not None and not 0 <= new_kinds <= 50:
+        raise InputError(
+            f"the share of new kinds is a percentage from 0 to 50, got {new_kinds:g}; leave it "
+            "empty where nobody knows it"
+        )
+    expected = None if new_kinds is None else new_kinds / 100
     if form.get("by") != "money":
         typed = _number(form.get("precision", ""), "The share that must be right")
         if typed is None or not 50 <= typed < 100:
@@ -152,7 +161,7 @@ def read_terms(form: Form, currency: str) -> AskingTerms:
                 "the share that must be right is a percentage from 50 to below 100, got "
                 f"{form.get('precision', '')[:40]!r}; 99 accepts one wrong in a hundred"
             )
-        return AskingTerms(precision=typed / 100, currency=currency)
+        return AskingTerms(precision=typed / 100, currency=currency, unknown_share=expected)
     wrong, look = _amount(form, "wrong_cost"), _amount(form, "look_cost")
     if wrong is None or look is None:
         raise InputError("by money, both costs are needed; fill in what is empty")
@@ -163,6 +172,7 @@ def read_terms(form: Form, currency: str) -> AskingTerms:
         titles_per_day=_amount(form, "titles_per_day"),
         wrong_costs=_own_costs(form.get("wrong_costs", "")),
         currency=currency,
+        unknown_share=expected,
     )
 
 

@@ -30,7 +30,7 @@ from thinslice.store.results import Results
 from thinslice.store.title_reviews import Correction, TitleReviews
 
 if TYPE_CHECKING:
-    from thinslice.models.titles.training import HeldOut
+    from thinslice.models.titles.held_out import HeldOut
 
 FEWEST_TITLES = 50
 """Titles with a category below which a build does not learn categories by itself."""
@@ -97,12 +97,7 @@ class Titles:
         ids, titles, categories = self._examples(corrections)
         terms = self.terms()
         model, found = learn_titles(titles, categories, precision=terms.precision)
-        held = {
-            "confidence": found.confidences[:_KEPT, 0].round(5),
-            "hit": found.hit[:_KEPT],
-            "answered": found.best[:_KEPT, 0],
-            "classes": found.classes,
-        }
+        held = found.said.first(_KEPT).to_dict()
         model = title_bars.priced(model, terms, held).with_decided(
             _decided(corrections), corrections_to=corrections[-1].number if corrections else 0
         )
@@ -136,7 +131,7 @@ class Titles:
         On disk when this returns; `refit` learns from it. `products` are the titles' ids in the
         catalogue, where they have one.
         """
-        from thinslice.models.titles.training import path_of
+        from thinslice.models.titles.taxonomy import path_of
 
         answers = self.classify([title for title, _ in said])
         ids = [*products, *[""] * (len(said) - len(products))]
