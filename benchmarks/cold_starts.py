@@ -12,7 +12,9 @@ whose latest product is new; the product at hand is removed for everyone.
 Then the first product of every later session is foreseen, for who has viewed nothing yet: by plain
 popularity, and by the settings that the earlier sessions chose (`models/sessions/entries.py`), both
 with the window of live sessions following. Of the generated shop, and of every split with times in
-the folder (`session_splits.py`).
+the folder (`session_splits.py`), such as Serenade's example log, or the clicks of YooChoose that
+session-rec prepared (`yoochoose-clicks-100k_train_full.txt` as `train.txt`, `_test.txt` as
+`test.txt`).
 
 Ranges of 95 % are over sessions, and differences are paired by session.
 """

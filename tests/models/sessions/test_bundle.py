@@ -57,9 +57,18 @@ def test_a_published_bundle_tells_a_visit_that_begins_from_one_that_runs(tmp_pat
     bundle.publish(tmp_path)
     loaded = Bundle.load(tmp_path, bundle.version)
     assert loaded.choice.entries == choice.entries
+    assert loaded.chosen().endswith("Who has viewed nothing yet gets what visits begin with.")
     for makers in (loaded.recommenders, loaded.with_live(LiveSessions())):
         assert makers["popular"].recommend((), 1)[0].product == "home"
         assert makers["popular"].recommend(("bulb",), 1)[0].product == "lamp"
+
+
+def test_a_choice_of_before_there_were_such_settings_is_served_as_it_was():
+    kept = {k: v for k, v in Choice().to_dict().items() if k != "entries"}
+    kept["linear"] = {k: v for k, v in kept["linear"].items() if k != "cart_weight"}
+    choice = Choice.from_dict(kept, None)
+    assert choice.entries is None
+    assert choice.linear.cart_weight == 1.0
 
 
 def test_what_is_looked_at_now_counts_for_visits_that_begin(tmp_path):

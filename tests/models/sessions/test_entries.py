@@ -53,7 +53,7 @@ def chosen(split: Split, usual: EntrySettings = PLAIN) -> EntrySettings | None:
 
 
 def entries(log: SessionLog, **settings: float) -> list[tuple[str, float]]:
-    found = learn_entries(log, ProductCodes(log.products), EntrySettings(**settings))
+    found = learn_entries(log, ProductCodes(log.products), EntrySettings(**settings), 7.0)
     return [(s.product, s.score) for s in found.recommend((), 20)]
 
 
@@ -64,7 +64,7 @@ class TestByVisitIsARecommender(RecommenderContract):
     def recommender(self):
         log = checkerboard()
         products = ProductCodes(log.products)
-        return ByVisit(learn_entries(log, products, PLAIN), learn_popularity(log, products))
+        return ByVisit(learn_entries(log, products, PLAIN, 7.0), learn_popularity(log, products))
 
 
 def test_what_visits_begin_with_comes_first_where_later_events_count_less():
@@ -80,10 +80,18 @@ def test_scores_add_up_to_those_of_plain_popularity():
     assert total == pytest.approx(sum(s.score for s in plain))
 
 
+def test_what_nobody_looked_at_for_long_keeps_the_order_of_plain_popularity():
+    log = log_of([["b-often"] * 3, ["a-seldom"], ["new"]])
+    log.times_us[-1] += 700 * DAY_US
+    found = entries(log, half_life_days=0.25)
+    assert [product for product, _ in found] == ["new", "b-often", "a-seldom"]
+    assert all(score > 0 for _, score in found)
+
+
 def test_who_has_viewed_something_gets_plain_popularity():
     log = log_of([["home", "lamp", "lamp"], ["home", "lamp", "bulb"]])
     products = ProductCodes(log.products)
-    begun = learn_entries(log, products, EntrySettings(later_events=0.1))
+    begun = learn_entries(log, products, EntrySettings(later_events=0.1), 7.0)
     popular = ByVisit(begun, learn_popularity(log, products))
     assert popular.recommend((), 1)[0].product == "home"
     assert popular.recommend(("bulb",), 1)[0].product == "lamp"

@@ -75,7 +75,8 @@ def learn(
         "known": {"sessions": sessions_with_each(sessions)},
     }
     if choice.entries is not None:
-        parts["entries"] = learn_entries(log, products, choice.entries).arrays
+        usual_days = settings.popularity_half_life_days
+        parts["entries"] = learn_entries(log, products, choice.entries, usual_days).arrays
     if choice.tier in (BLEND, RERANKED):
         parts |= learn_candidates(log, products, choice.knn, choice.linear).to_parts()
     else:
@@ -196,7 +197,9 @@ class Bundle:
             RERANKED: "from all sources, put in order by learned trees",
             POPULAR: "from what is popular",
         }[self.choice.tier]
-        return f"The session list is made {made}: {self.choice.report['why']}."
+        said = f"The session list is made {made}: {self.choice.report['why']}."
+        begun = "Who has viewed nothing yet gets what visits begin with."
+        return f"{said} {begun}" if self.choice.entries else said
 
     @classmethod
     def load(cls, folder: Path, version: str) -> Bundle:

@@ -45,6 +45,9 @@ class EntrySettings:
 
 HALF_LIVES = (0.25, 0.5, 1.0, 3.0, 14.0, 60.0)
 LATER_EVENTS = (0.25, 0.06)
+USUAL_SHARE = 0.2
+"""What plain popularity has a say in: it orders what nobody has looked at for long, or few do."""
+
 FEWEST = 100
 """Beginnings to judge on, without which nothing is chosen."""
 
@@ -52,14 +55,23 @@ _MOST, _WORK = 2_000, 40_000_000
 """Beginnings that choose and that judge, and products times beginnings, at most."""
 
 
-def learn_entries(log: SessionLog, products: ProductCodes, settings: EntrySettings) -> Popularity:
-    """Popularity by these settings, on the scale of plain counts, so that a touch that comes in
-    later counts as much as it does there.
+def learn_entries(
+    log: SessionLog, products: ProductCodes, settings: EntrySettings, usual_half_life_days: float
+) -> Popularity:
+    """Popularity by these settings, with a share of the usual one, on the scale of plain counts: a
+    touch that comes in later counts as much as it does there.
     """
     plain = faded(log.times_us, settings.half_life_days)
     weights = np.where(_begins(log), plain, settings.later_events * plain)
-    scale = plain.sum() / weights.sum()
-    return Popularity.counted(log, products, scale * weights)
+    usual = faded(log.times_us, usual_half_life_days)
+    return Popularity.counted(log, products, plain.sum() * _mixed(weights, usual))
+
+
+def _mixed(chosen: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Both as shares that add up to 1."""
+    shares = [x / max(float(x.sum()), 1e-300) for x in (chosen, usual)]
+    mixed: NDArray[np.float64] = (1 - USUAL_SHARE) * shares[0] + USUAL_SHARE * shares[1]
+    return mixed
 
 
 class ByVisit:
@@ -87,7 +99,7 @@ def choose_entries(
     Each beginning of a session is foreseen from all that happened before it: those of the last
     quarter of the earlier sessions choose, those of the later ones judge.
     """
-    beginnings = _Beginnings(earlier, later)
+    beginnings = _Beginnings(earlier, later, usual)
     cut = beginnings.n_earlier
     if len(beginnings) - cut < FEWEST:
         return None, {"why": f"too few later visits to judge on: {len(beginnings) - cut}"}
@@ -122,7 +134,8 @@ def _better(
 class _Beginnings:
     """How sessions begin, of which `n_earlier` are earlier ones, and all events before each."""
 
-    def __init__(self, earlier: SessionLog, later: SessionLog) -> None:
+    def __init__(self, earlier: SessionLog, later: SessionLog, usual: EntrySettings) -> None:
+        self._usual = usual
         code_of = {product: code for code, product in enumerate(earlier.products)}
         known = [code_of.setdefault(product, len(code_of)) for product in later.products]
         self._n = len(code_of)
@@ -144,15 +157,18 @@ class _Beginnings:
 
     def places(self, settings: EntrySettings) -> NDArray[np.int64]:
         """Where what a visit began with stood in the list of that moment, 0 below it."""
-        counts = np.zeros(self._n)
+        kinds = (settings, self._usual)
+        counts = [np.zeros(self._n) for _ in kinds]
         places = np.zeros(len(self._at), np.int64)
         done, counted_us = 0, int(self._times[0]) if len(self._times) else 0
         for number, at in enumerate(self._at.tolist()):
             now_us = int(self._times[at])
-            counts *= 0.5 ** ((now_us - counted_us) / DAY_US / settings.half_life_days)
-            counts += self._counted(done, at, now_us, settings)
+            days = (now_us - counted_us) / DAY_US
+            for count, kind in zip(counts, kinds, strict=True):
+                count *= 0.5 ** (days / kind.half_life_days)
+                count += self._counted(done, at, now_us, kind)
             done, counted_us = at, now_us
-            places[number] = _place(counts, int(self._codes[at]))
+            places[number] = _place(_mixed(*counts), int(self._codes[at]))
         return places
 
     def _counted(
