@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictures import drawn_products, random_forms
-from thinslice.models.photos.encoder import main_axes, write_encoder
+from thinslice.models.photos.encoder import ImageEncoder, main_axes, write_encoder, write_familiar
 from thinslice.models.photos.pixels import SOURCE_SIDE, decode, shrunk
 from thinslice.models.photos.training import PhotoSet, Recipe, teach
 
@@ -58,6 +58,8 @@ def main() -> None:
     halves = [pixels[learned][::2], products[: DRAWN // 2], forms[: FORMS // 2]]
     axes = main_axes(shrunk(np.concatenate(halves)))
     write_encoder(net, axes, given.output)
+    encoder = ImageEncoder(given.output)
+    write_familiar(encoder, shrunk(np.concatenate([pixels[learned], products]), encoder.side))
     about = {
         "pictures": {one.name: len(one.pixels) for one in sets},
         "held_out_photos": int(held_out.sum()),

@@ -30,3 +30,14 @@ def test_an_encoder_is_worse_when_both_shares_together_are_lower() -> None:
     assert not one.is_worse_than(PhotoQuality(200, 0.6, 0.9, 0.55))
     assert not one.is_worse_than(one)
     assert PhotoQuality.from_dict(one.to_dict()) == one
+
+
+def test_photos_unlike_those_the_encoder_learned_from_are_rough_however_well_they_are_found() -> (
+    None
+):
+    found = photo_quality(["a"], [["a", "b", "c"]], KINDS, unlike=3.0)
+    assert found.found_first == found.same_category == 1
+    assert found.is_rough
+    assert not photo_quality(["a"], [["a", "b", "c"]], KINDS, unlike=1.1).is_rough
+    earlier = {k: v for k, v in found.to_dict().items() if k != "unlike"}
+    assert PhotoQuality.from_dict(earlier).unlike is None

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from thinslice.demo.catalogue import COLOURS, KINDS, STYLES, Trait
 from thinslice.demo.pictures import draw_picture
 from thinslice.errors import InputError, StorageError
+from thinslice.evaluation.photo_search import UNLIKE
 from thinslice.models.photos.distortions import distorted
-from thinslice.models.photos.encoder import SHIPPED, ImageEncoder
-from thinslice.models.photos.pixels import decode
+from thinslice.models.photos.encoder import FAMILIAR, SHIPPED, ImageEncoder, write_familiar
+from thinslice.models.photos.pixels import decode, letterboxed
 
 
 def drawn(n: int) -> tuple[np.ndarray, list[str], list[str]]:
@@ -106,3 +108,43 @@ def test_pixels_of_another_size_are_refused(encoder: ImageEncoder) -> None:
 
 def test_the_shipped_encoder_is_small() -> None:
     assert (SHIPPED / "encoder.onnx").stat().st_size <= 6_000_000
+
+
+def furniture(n: int, side: int) -> np.ndarray:
+    """Tables and chairs, drawn, in front of a wall or of nothing."""
+    rng = np.random.default_rng(4)
+    pictures = []
+    for i in range(n):
+        wood, wall = (tuple(int(v) for v in rng.integers(40, 220, 3)) for _ in range(2))
+        picture = Image.new("RGB", (160, 160), wall if i % 2 else (255, 255, 255))
+        draw = ImageDraw.Draw(picture)
+        left, right, top = rng.integers(10, 40), rng.integers(110, 150), rng.integers(60, 90)
+        draw.rectangle((left, top, right, top + 12), fill=wood)
+        for leg in (left + 4, right - 12):
+            draw.rectangle((leg, top, leg + 8, 150), fill=wood)
+        if i % 3 == 0:
+            draw.rectangle((left, top - 50, left + 10, top), fill=wood)
+        pictures.append(letterboxed(picture, side))
+    return np.stack(pictures)
+
+
+def test_photos_unlike_those_it_learned_from_are_noticed_however_few(
+    encoder: ImageEncoder, pictures: tuple[np.ndarray, list[str], list[str]], tmp_path: Path
+) -> None:
+    def unlike(pixels: np.ndarray) -> float:
+        found = encoder.unlikeness(encoder.encode_images(pixels)["style"])
+        assert found is not None
+        return found
+
+    assert unlike(pictures[0]) < UNLIKE / 1.5
+    assert unlike(furniture(50, encoder.side)) > UNLIKE * 1.2
+    own = tmp_path / "own"
+    shutil.copytree(SHIPPED, own)
+    (own / FAMILIAR).unlink()
+    taught = ImageEncoder(own)
+    assert taught.unlikeness(encoder.encode_images(pictures[0])["style"]) is None
+    tables = furniture(400, encoder.side)
+    write_familiar(taught, tables)
+    seen = ImageEncoder(own).unlikeness(encoder.encode_images(tables)["style"])
+    assert seen == pytest.approx(1, abs=0.1)
+    assert taught.hash == encoder.hash

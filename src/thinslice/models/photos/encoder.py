@@ -35,6 +35,10 @@ SHAPE = 96
 PREPROCESSING = "letterbox-64-v1"
 """Changes whenever the same file would give other vectors for the same photo."""
 
+FAMILIAR = "familiar.npy"
+"""The mean style of what an encoder learned from and, below it, what makes its spread one in every
+direction: (1 + dim, dim)."""
+
 _LEARNED = ("style", "identity")
 
 
@@ -77,6 +81,22 @@ class ImageEncoder:
             "shape": along(self._axes, edges(small)),
             "colour": colours(small),
         }
+
+    def unlikeness(self, style: NDArray[np.floating[Any]]) -> float | None:
+        """How unlike the photos it learned from these are, by their style vectors (n, dim).
+
+        The mean squared Mahalanobis distance per dimension: 1 for more of the same. None where it
+        is not known what an encoder learned from.
+        """
+        if self._familiar is None:
+            return None
+        mean, whitening = self._familiar[0], self._familiar[1:]
+        return float((((style - mean) @ whitening) ** 2).mean())
+
+    @cached_property
+    def _familiar(self) -> NDArray[np.float32] | None:
+        path = self.folder / FAMILIAR
+        return np.load(path, allow_pickle=False).astype(np.float32) if path.is_file() else None
 
     @cached_property
     def _session(self) -> Any:
@@ -159,6 +179,18 @@ def write_encoder(net: Any, axes: NDArray[np.float32], folder: Path) -> None:
     export(net, folder / "encoder.onnx")
     save_weights(net, folder / "weights.npz")
     np.save(folder / "shape.npy", axes.astype(np.float16), allow_pickle=False)
+
+
+def write_familiar(encoder: ImageEncoder, pixels: NDArray[np.uint8]) -> None:
+    """Keep with an encoder what it learned from, photos of (n, side, side, 3), as mean and spread
+    of their style; directions that hardly vary count as if they varied a little."""
+    parts = [encoder.encode_images(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]
+    style = np.concatenate([one["style"] for one in parts]).astype(float)
+    spread = np.cov(style.T)
+    spread += 1e-4 * np.trace(spread) / len(spread) * np.eye(len(spread))
+    variances, axes = np.linalg.eigh(spread)
+    kept = np.concatenate([style.mean(axis=0)[None], axes / np.sqrt(variances)])
+    np.save(encoder.folder / FAMILIAR, kept.astype(np.float16), allow_pickle=False)
 
 
 def _hash(folder: Path) -> str:

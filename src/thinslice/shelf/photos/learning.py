@@ -195,11 +195,12 @@ def quality(album: Album, encoder: Encoder, index: VectorIndex, ids: Sequence[st
     titles = [album.products[i].title or i for i in ids]
     aside = [i for i, away in zip(ids, kept_aside(titles), strict=True) if away]
     judges = aside if len(aside) >= FEWEST_ASIDE else ids
-    own, seen = [], []
+    own, plain, seen = [], [], []
     for row in np.random.default_rng(0).permutation(len(judges))[:SAMPLED].tolist():
         pixels = album.pixels(judges[row], encoder.side)
         if pixels is not None:
             own.append(judges[row])
+            plain.append(pixels)
             seen.append(distorted(pixels, seed=row))
     vectors, weights = encoder.encode_images(np.stack(seen)), weights_for(index)
     found = [
@@ -207,7 +208,11 @@ def quality(album: Album, encoder: Encoder, index: VectorIndex, ids: Sequence[st
         for i in range(len(own))
     ]
     categories = {i: album.products[i].category for i in ids}
-    return photo_quality(own, [[near.product for near in one] for one in found], categories)
+    unlike = None
+    if isinstance(encoder, ImageEncoder):
+        unlike = encoder.unlikeness(encoder.encode_images(np.stack(plain))["style"])
+    near = [[one.product for one in ones] for ones in found]
+    return photo_quality(own, near, categories, unlike=unlike)
 
 
 def _batches(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
