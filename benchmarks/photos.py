@@ -101,7 +101,7 @@ def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
     learned, test = parts(photos)
     kinds_there = len(np.unique(photos.kinds[learned]))
     print(f"fashion: {len(learned):,} learned, {len(test):,} held out, {kinds_there} kinds")
-    heads = heads_of(photos, vectors, encoder, learned)
+    heads = heads_of(photos, vectors, encoder, learned, {"category": photos.kinds})
     if queries:
         asked = test[rng.permutation(len(test))[:queries]]
         found_again(photos, vectors, encoder, heads, asked, rng)
@@ -112,13 +112,15 @@ def of_fashion(photos: Photos, encoder: ImageEncoder, queries: int) -> None:
     kinds(photos, vectors, heads, learned, test)
 
 
-def heads_of(photos: Photos, vectors: Any, encoder: ImageEncoder, rows: Any) -> ImageClassifier:
-    """Heads for kind and colour as a build learns them; a fit kept one title in ten aside."""
+def heads_of(
+    photos: Photos, vectors: Any, encoder: ImageEncoder, rows: Any, labels: dict[str, Any]
+) -> ImageClassifier:
+    """Heads as a build learns them; a fit kept one title in ten aside."""
     started = time.process_time()
     titles = photos.titles[rows].tolist()
     heads, _ = learn_photos(
         {part: one[rows] for part, one in vectors.items()},
-        {"category": photos.kinds[rows].tolist(), "colour": photos.colours[rows].tolist()},
+        {attribute: names[rows].tolist() for attribute, names in labels.items()},
         encoder=encoder.hash,
         groups=titles,
         unseen=None if encoder.folder == SHIPPED else np.array(kept_aside(titles)),
@@ -281,7 +283,8 @@ def recoloured(
     """
     half = rng.random(len(learned)) < 0.5
     teach, there = learned[half], learned[~half]
-    heads = heads_of(photos, vectors, encoder, teach)
+    labels = {"category": photos.kinds, "colour": photos.colours}
+    heads = heads_of(photos, vectors, encoder, teach, labels)
     names = [c for c, n in Counter(photos.colours[teach].tolist()).most_common(10) if c]
     often = Counter(zip(photos.kinds[there], photos.colours[there], strict=True))
     draw = np.random.default_rng(3)

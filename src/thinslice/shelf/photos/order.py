@@ -16,8 +16,10 @@ from thinslice.shelf.photos.weights import WEIGHTS
 LOOKED_AT = 100
 """At least so many of the nearest are brought in order."""
 
-KIND_COUNTS = 0.01
-"""A kind that is e times less likely counts as a score that is lower by this."""
+KIND_COUNTS = 0.015
+"""A kind that is e times less likely counts as a score that is lower by this. By a fitted encoder,
+on photos that it was not fitted to: at 0, .770 of the ten nearest are of the kind and .888 of
+distorted photos find their own product first; at 0.01, .807 and .881; at 0.02, .825 and .865."""
 
 UNLIKELY = 0.02
 """Added to every chance of a kind: one that is ruled out, or listed nowhere, is still shown."""
