@@ -2,6 +2,7 @@
 learned anew.
 
     python benchmarks/live.py --data FOLDER
+    python benchmarks/live.py --cost
 
 For every log of `session_splits.py` in the folder, the later sessions are played in the order of
 time against a model that has learned from the earlier ones. `stale` answers with that model,
@@ -9,11 +10,16 @@ time against a model that has learned from the earlier ones. `stale` answers wit
 hundredth of the later sessions, as a reference. Steps are the honest protocol's: repeats
 collapsed, the product at hand removed. `--test` plays the test part; without it the last tenth of
 the training part is played, on which the window's settings were chosen.
+
+`--cost` needs no data: what a full window of made-up visits takes in memory, what taking up a touch
+takes, and what following the log of a shop takes of a core while nothing happens.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,11 +29,13 @@ import numpy as np
 
 from session_splits import splits
 from thinslice.config import Settings
-from thinslice.domain import SessionLog
+from thinslice.domain import Event, SessionLog, Shop
+from thinslice.engine import Engine
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.interfaces import Recommender
 from thinslice.models.sessions.bundle import learn, untuned
-from thinslice.models.sessions.live import LiveSessions, LiveSettings
+from thinslice.models.sessions.live import MOST_TOUCHES, LiveSessions, LiveSettings
+from thinslice.shelf.following import LOOK_S
 
 LENGTH = 20
 
@@ -133,6 +141,50 @@ def joined(split: Split, n: int) -> SessionLog:
     )
 
 
+def cost() -> None:
+    """Print memory and CPU of a full window, and of following a log to which nothing is added."""
+    LiveSessions(most_touches=2).add([Touch("a", 0, "x"), Touch("a", 1, "y")])  # compiles
+    rng, live, before, seconds = np.random.default_rng(0), LiveSessions(), rss_mb(), 0.0
+    for first in range(0, 2 * MOST_TOUCHES, 100):
+        visitors, products = rng.integers(0, 20_000, (2, 100)).tolist()
+        touches = [
+            Touch(f"visitor {v}", first + n, f"product {p}")
+            for n, (v, p) in enumerate(zip(visitors, products, strict=True))
+        ]
+        began = time.thread_time()
+        live.add(touches)
+        seconds += time.thread_time() - began
+    print(
+        f"a window of {len(live):,} touches: {rss_mb() - before:.0f} MB, "
+        f"{1e6 * seconds / (2 * MOST_TOUCHES):.1f} us of CPU to take up one"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(Settings(data=Path(folder)))
+        engine.control.add_shop(Shop("shop", "Shop"))
+        events = (
+            Event(str(n), "Product Viewed", 10**15 + n, f"v{n % 500}", product=f"p{n % 99}")
+            for n in range(5_000)
+        )
+        engine.log.append("shop", list(events))
+        follower = engine.follow()
+        follower.look()
+        began, looks = time.thread_time(), 200
+        for _ in range(looks):
+            follower.look()
+        each_s = (time.thread_time() - began) / looks
+        engine.log.close()
+    print(
+        f"a look at a log where nothing is new: {1e6 * each_s:.0f} us of CPU, "
+        f"{each_s / LOOK_S:.2%} of a core"
+    )
+
+
+def rss_mb() -> float:
+    """Memory of this process now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
 def setting(text: str) -> tuple[str, float | int]:
     name, _, value = text.partition("=")
     return name, int(value) if value.isdigit() else float(value)
@@ -140,7 +192,8 @@ def setting(text: str) -> tuple[str, float | int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="a folder of splits")
+    parser.add_argument("--cost", action="store_true", help="memory and CPU, and nothing else")
     parser.add_argument("--only", help="a log by its name")
     parser.add_argument("--tier", default="blend", help="knn, linear or blend")
     parser.add_argument("--test", action="store_true", help="play the test part")
@@ -148,6 +201,12 @@ def main() -> None:
     parser.add_argument("--nth", type=int, default=1, help="predict every nth session only")
     parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
+    if args.cost:
+        cost()
+        return
+    if args.data is None or not args.data.is_dir():
+        print(f"not run: --data must be a folder of splits, got {args.data}")
+        return
     for name, split in splits(args.data):
         if args.only in (None, name):
             played = split if args.test else split_by_time(split.train, test_share=0.1)
