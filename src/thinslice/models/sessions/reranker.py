@@ -13,13 +13,13 @@ import numpy as np
 from thinslice.models.sessions.steps import Described
 from thinslice.models.sessions.trees import Trees
 
-ROUNDS = 80
+ROUNDS = 160
 NEGATIVES = 25
 """Of a step's candidates that did not come next, so many are learned from, drawn at random."""
 
 _PARAMETERS = {
     "objective": "lambdarank",
-    "learning_rate": 0.1,
+    "learning_rate": 0.08,
     "num_leaves": 31,
     "min_data_in_leaf": 50,
     "max_bin": 63,

@@ -142,10 +142,10 @@ def affordable(clock: Clock, step_s: float) -> int:
     by that at most; only what teaches nothing at all is given more.
 
     Describing a step, growing trees on it, and growing them once more at the end takes about
-    nine times as long as describing it.
+    fifteen times as long as describing it.
     """
     seconds = max(clock.left_s, clock.seconds / 2)
-    return max(int(seconds / (9 * step_s)), _LEAST)
+    return max(int(seconds / (15 * step_s)), _LEAST)
 
 
 _LEAST = 1_500
