@@ -9,6 +9,7 @@ from starlette.requests import Request
 from thinslice.config import Settings
 from thinslice.server import admission
 from thinslice.server.admission import Gate, Lane, Turns
+from thinslice.server.photo_turns import PhotoTurns
 
 SETTINGS = Settings(max_in_flight=2, max_waiting_events=10, max_batch_bytes=100)
 
@@ -195,3 +196,15 @@ def test_one_who_leaves_while_sending_is_no_error() -> None:
         assert (sent, gate.in_flight) == ([], 0)
 
     asyncio.run(story())
+
+
+def test_a_photo_is_refused_at_the_door_where_no_photo_is_taken_on() -> None:
+    turns = PhotoTurns()
+    gate = Gate(Asked(), Settings(), lambda: 0, turns)
+    sent = ("/v1/search/image", "200000"), ("/lamps/photo", "300")
+    others = ("/lamps/photo", ""), ("/v1/recommendations", "40"), ("/v1/search/image", "0")
+    turns.taken = int(turns.limit)
+    assert [gate.too_many(gate.lane(*one), *one) for one in sent] == [turns.taken] * 2
+    assert [gate.too_many(gate.lane(*one), *one) for one in others] == [None] * 3
+    turns.taken -= 1
+    assert [gate.too_many(gate.lane(*one), *one) for one in sent] == [None] * 2

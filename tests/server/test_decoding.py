@@ -82,3 +82,23 @@ def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_read() -> None
             await pool.close()
 
     asyncio.run(asked())
+
+
+def test_started_decoders_wait_for_the_first_photo_and_end_with_the_pool() -> None:
+    async def asked() -> None:
+        pool = DecodingPool(2)
+        pool.start()
+        assert pool._starting is not None
+        await pool._starting
+        ready = [await pool._idle.get() for _ in range(2)]
+        assert all(one is not None and one.returncode is None for one in ready)
+        for one in ready:
+            pool._idle.put_nowait(one)
+        assert (await pool.decode(photo("blue"), 64)).shape == (64, 64, 3)
+        await pool.close()
+        assert all(one is not None and one.returncode is not None for one in ready)
+        early = DecodingPool(1)
+        early.start()
+        await early.close()
+
+    asyncio.run(asked())

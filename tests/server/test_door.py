@@ -263,3 +263,23 @@ def test_an_address_that_cannot_be_read_takes_no_place(
         assert wire.answer()[0] == 400
     after = open_wire()
     eventually(lambda: is_let_in(after))
+
+
+def test_a_photo_too_many_is_refused_before_it_is_read_and_its_sender_reads_why(
+    port: int, busy: Wire, open_wire: Callable[[], Wire]
+) -> None:
+    """A photo as the page sends it is dropped and the connection stays; a larger one is read for a
+    while, so that who is still sending is not reset."""
+    for size, stays in ((300_000, True), (3_000_000, False)):
+        wire = open_wire()
+        wire.send(head("/v1/search/image", size))
+        wire.send(b"x" * size)
+        status, headers, _ = wire.answer()
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert ("connection" not in headers) is stays
+        if stays:
+            wire.send(head("/healthz", None, "GET"))
+            assert wire.answer()[0] == 200
+        else:
+            with pytest.raises(ConnectionError):
+                wire.answer()

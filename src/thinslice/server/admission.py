@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinslice.config import Settings
 from thinslice.server.answers import problem
+from thinslice.server.photo_turns import PhotoTurns
 
 RETRY_AFTER_S = 1
 PAGE_BYTES = 64_000
@@ -36,6 +37,9 @@ TITLES_BYTES = 10_000_000
 """The table of titles that a person drops on a page."""
 FORM_BYTES = 64_000
 """What a form adds to the photo that is sent in it."""
+DRAINED_PHOTO_BYTES = 1_000_000
+"""A photo of at most this that is refused is read and dropped: to send it on costs less than a new
+connection, and who is still sending would not see the answer where it is cut."""
 BODY_SECONDS = 10
 QUICK = 4
 """How many times `max_in_flight` the quick lane takes at any rate."""
@@ -134,8 +138,15 @@ class Lane:
 class Gate:
     """ASGI: lets a request in, or tells it when to come back."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, waiting_lines: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        waiting_lines: Callable[[], int],
+        photos: PhotoTurns | None = None,
+    ) -> None:
         self._app = app
+        self._photos = photos or PhotoTurns()
         self._settings = settings
         self._waiting_lines = waiting_lines
         self._quick = Lane(QUICK * settings.max_in_flight, Turns(16), WAIT_S)
@@ -149,6 +160,14 @@ class Gate:
     def is_full(self) -> bool:
         """Whether anyone would be sent away."""
         return self._quick.is_full() or self._other.is_full()
+
+    def too_many(self, lane: Lane, path: str, length: str) -> int | None:
+        """How many are being answered where there is no room for one more, None where there is. A
+        photo takes a turn of the photos as well."""
+        if lane.is_full():
+            return lane.in_flight
+        of_photo = length not in ("", "0") and _has_photo(path)
+        return self._photos.taken if of_photo and self._photos.is_full() else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_always_let_in(scope["path"]):
@@ -210,6 +229,13 @@ def is_always_let_in(path: str) -> bool:
 def is_short(length: str) -> bool:
     """Whether a body of this announced length may come though nobody wants it; "" is no body."""
     return not length or (length.isdigit() and int(length) <= PAGE_BYTES)
+
+
+def is_drained(path: str, length: str) -> bool:
+    """Whether what was refused is read to its end and dropped, so that the connection stays: what
+    is short, and a photo as the page sends it."""
+    of_photo = length.isdigit() and int(length) <= DRAINED_PHOTO_BYTES and _has_photo(path)
+    return is_short(length) or of_photo
 
 
 def _is_quick(path: str, length: str) -> bool:

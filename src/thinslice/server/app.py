@@ -96,7 +96,10 @@ class Worker:
             ("POST", "/v1/classify/title"): titles.classify,
         }
         return Gate(
-            Straight(pages, straight, self.problem), self.engine.settings, self._waiting_lines
+            Straight(pages, straight, self.problem),
+            self.engine.settings,
+            self._waiting_lines,
+            self.site.decoders.turns,
         )
 
     @asynccontextmanager
@@ -109,6 +112,8 @@ class Worker:
         self.visits.start()
         follower = self.engine.follow()
         follower.start()
+        if await run_in_threadpool(self._has_photos):
+            self.site.decoders.start()
         try:
             yield
         finally:
@@ -116,6 +121,11 @@ class Worker:
             await run_in_threadpool(follower.close)
             await run_in_threadpool(writer.close)
             await run_in_threadpool(self.visits.close)
+
+    def _has_photos(self) -> bool:
+        """Whether anyone may send a photo soon."""
+        engine = self.engine
+        return any(engine.photo_search(shop.id).is_built() for shop in engine.control.shops())
 
     async def health(self, _: Request) -> Response:
         """The process answers."""

@@ -33,12 +33,13 @@ _READY = b"ready"
 
 
 class DecodingPool:
-    """A few decoders, started when first needed and kept ready, and the `turns` of the photos that
-    a worker takes on. For one event loop."""
+    """A few decoders, started by `start` or when first needed and kept ready, and the `turns` of
+    the photos that a worker takes on. For one event loop."""
 
     def __init__(self, size: int = 2, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self.turns = PhotoTurns()
+        self._starting: asyncio.Task[None] | None = None
         self._idle: asyncio.Queue[asyncio.subprocess.Process | None] = asyncio.Queue()
         for _ in range(size):
             self._idle.put_nowait(None)
@@ -76,8 +77,26 @@ class DecodingPool:
             raise InputError(answer)
         return answer.reshape(side, side, 3)
 
+    def start(self) -> None:
+        """Have the decoders started, so that the first photo does not wait for one."""
+        self._starting = asyncio.create_task(self._start_all())
+
+    async def _start_all(self) -> None:
+        for _ in range(self._idle.qsize()):
+            decoder = await self._idle.get()
+            try:
+                decoder = decoder or await _start()
+            except (OSError, asyncio.IncompleteReadError):
+                decoder = None  # the first photo tries again
+            finally:
+                self._idle.put_nowait(decoder)
+
     async def close(self) -> None:
         """Stop the decoders."""
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._starting
         while not self._idle.empty():
             await _stop(self._idle.get_nowait())
 

@@ -20,13 +20,17 @@ from thinslice.server.admission import (
     WHOLE,
     Gate,
     is_always_let_in,
-    is_short,
+    is_drained,
     too_busy,
 )
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+
+LINGER_S = 1.0
+"""How long a refused body is read and dropped before its connection is closed: closed at once, the
+other side is reset while it is sending, and may never read why."""
 
 _QUESTION = re.compile(rb"POST (/[^ ?\r\n]*)[^ \r\n]* HTTP/1\.1\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,6})[ \t]*(?=\r\n|$)")
@@ -39,9 +43,12 @@ class Door(HttpToolsProtocol):
     """Uvicorn's protocol, with a gate before it where the application is one."""
 
     _between = True  # two requests: the parser has nothing of the next one
+    _ends = False  # what still comes is dropped
     _refused_since = False  # the time to close a silent connection was set
 
     def data_received(self, data: bytes) -> None:
+        if self._ends:
+            return
         gate = self.app
         if isinstance(gate, Gate) and gate.is_full() and self._is_refused(gate, data):
             return
@@ -59,10 +66,11 @@ class Door(HttpToolsProtocol):
         path = self.url.partition(b"?")[0].decode("latin-1")
         length = self._length = _announced(self.headers)
         lane = gate.lane(path, length)
-        if lane.is_full() and not is_always_let_in(path):
+        many = gate.too_many(lane, path, length)
+        if many is not None and not is_always_let_in(path):
             is_head = self.parser.get_method() == b"HEAD"
             self.cycle = _REFUSED
-            self._refuse(too_busy(path, self._stays(length), lane.in_flight), has_body=not is_head)
+            self._refuse(too_busy(path, self._stays(path, length), many), has_body=not is_head)
             self.on_response_complete()
             return
         super().on_headers_complete()
@@ -84,11 +92,11 @@ class Door(HttpToolsProtocol):
         """Whether the request before it on this connection is still being answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _stays(self, length: str) -> bool:
+    def _stays(self, path: str, length: str) -> bool:
         """Whether the connection can be used again after a refusal."""
         chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
         waits = chunked or self.expect_100_continue
-        return is_short(length) and not waits and bool(self.parser.should_keep_alive())
+        return is_drained(path, length) and not waits and bool(self.parser.should_keep_alive())
 
     def _is_refused(self, gate: Gate, data: bytes) -> bool:
         """Refuse what is one whole question and comes when there is no room for it."""
@@ -120,7 +128,8 @@ class Door(HttpToolsProtocol):
         body = bytes(answer.body) if has_body else b""
         self.transport.write(b"%s%s\r\n%s" % (_head(answer), now, body))
         if b"connection" in dict(answer.raw_headers):
-            self.transport.close()
+            self._ends = True
+            self.loop.call_later(LINGER_S, self.transport.close)
 
 
 def _whole_question(data: bytes) -> tuple[str, str] | None:

@@ -31,9 +31,13 @@ class PhotoTurns:
         self.limit = _START
         self.taken = 0
 
+    def is_full(self) -> bool:
+        """Whether no more is taken on."""
+        return self.taken >= int(self.limit)
+
     def check(self) -> None:
         """BusyError where no more is taken on; to be asked before a photo is read."""
-        if self.taken >= int(self.limit):
+        if self.is_full():
             raise BusyError(
                 f"no more photos are taken on than are answered soon, and {self.taken} are being "
                 "looked at; come back after a second"
