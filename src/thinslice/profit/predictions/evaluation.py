@@ -222,7 +222,11 @@ class Evaluation:
         return tornado(self.plan, self.priced, *self._parts(self.rivals[self.baseline]), luck)
 
     def compare(self, other: Evaluation) -> Comparison:
-        """This minus `other` on the same rows, paired row by row."""
+        """This minus `other` on the same rows, paired row by row.
+
+        Its 90 % range holds the truth in about 85 of 100 cases where both thresholds were tuned
+        (benchmarks/profit_coverage.py --hard), and in 89 where they were stated.
+        """
         if not isinstance(other, Evaluation):
             raise InputError("compare takes the evaluation of another model on the same rows")
         return Comparison.of(self, other)
