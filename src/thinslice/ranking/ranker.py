@@ -3,8 +3,8 @@
     pinned -> the policy's list maker -> popular in the last product's category -> popular
            -> the catalogue -> what had to wait, and what is buried
 
-Where nothing was viewed yet but a category page is open, what is popular in it comes before the
-list maker, unless that is a list of the shop's own.
+Where nothing was viewed yet but a category page is open, what is popular in it and then the rest of
+it come before the list maker, unless that is a list of the shop's own.
 
 Each step fills what the one before left open. Every product says where it came from, and the
 note says in plain words when the list is not what was asked for.
@@ -129,6 +129,7 @@ class Ranker:
         begins = not query.items and not policy.startswith(LIST_PREFIX)
         if category and begins:  # a category page is all that is known of the visit
             yield IN_CATEGORY, self._popular_in(category)
+            yield CATALOGUE, self._rest_of(category)
         yield policy, self._candidates(policy, query, now_us)
         if policy != POPULAR:
             if category and not begins:
@@ -171,9 +172,12 @@ class Ranker:
     def _rest_of_the_catalogue(self, query: Query) -> Iterator[Scored]:
         """Products that nobody has looked at yet, those of the category at hand first."""
         if category := query.filters.category or self._category_at_hand(query):
-            yield from self._order().inside(category)[1]
+            yield from self._rest_of(category)
         if not query.filters.category:
             yield from self._order().others
+
+    def _rest_of(self, category: str) -> Iterator[Scored]:
+        yield from self._order().inside(category)[1]
 
     def _order(self) -> PopularOrder:
         if self._popular_order is None:
