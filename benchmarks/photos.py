@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of photo sets")
     parser.add_argument("--encoder", type=Path, default=SHIPPED)
     parser.add_argument("--fit", type=Path, help="fit the shipped encoder and write it here first")
-    parser.add_argument("--epochs", type=int, default=12, help="of --fit")
+    parser.add_argument("--epochs", type=int, default=16, help="of --fit")
     parser.add_argument("--only", default="", help="fashion, kinds or clothing")
     parser.add_argument("--queries", type=int, default=500)
     given = parser.parse_args()
