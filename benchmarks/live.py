@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recommend_http import trees_of
 from session_splits import splits
 from thinslice.config import Settings
 from thinslice.domain import Event, SessionLog, Shop
@@ -34,6 +35,7 @@ from thinslice.engine import Engine
 from thinslice.evaluation.splits import Split, split_by_time
 from thinslice.interfaces import Recommender
 from thinslice.models.sessions.bundle import learn, untuned
+from thinslice.models.sessions.choice import RERANKED
 from thinslice.models.sessions.live import MOST_TOUCHES, LiveSessions, LiveSettings
 from thinslice.shelf.following import LOOK_S
 
@@ -82,6 +84,8 @@ class Score:
 def play(split: Split, args: argparse.Namespace) -> None:
     """Print the scores of one log."""
     choice = replace(untuned(Settings()), tier=args.tier)
+    if args.tier == RERANKED:
+        choice = replace(choice, trees=trees_of(split.train, choice))
     model = learn(split.train, Settings(), choice)
     known = frozenset(model.products.ids)
     live = LiveSessions(settings=LiveSettings(**dict(args.set)))
@@ -195,7 +199,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of splits")
     parser.add_argument("--cost", action="store_true", help="memory and CPU, and nothing else")
     parser.add_argument("--only", help="a log by its name")
-    parser.add_argument("--tier", default="blend", help="knn, linear or blend")
+    parser.add_argument("--tier", default="blend", help="knn, linear, blend or reranked")
     parser.add_argument("--test", action="store_true", help="play the test part")
     parser.add_argument("--anew", action="store_true", help="and learn anew, which takes long")
     parser.add_argument("--nth", type=int, default=1, help="predict every nth session only")

@@ -11,13 +11,16 @@ from tests.contracts.recommender import RecommenderContract
 from tests.contracts.session_logs import checkerboard, log_of
 
 from thinslice.config import Settings
-from thinslice.domain import DAY_US, Scored
+from thinslice.domain import DAY_US, SESSION, Scored
 from thinslice.models.sessions.bundle import learn
+from thinslice.models.sessions.choice import BLEND, RERANKED, Choice
 from thinslice.models.sessions.live import Known, LiveSessions, Spoken
 from thinslice.models.sessions.live_lists import LivePopularity, mixed
+from thinslice.models.sessions.trees import Trees
 
 MINUTE_US = 60_000_000
 NO_MODEL = Known(None, None)
+ONE_LEAF = Trees.from_dump({"tree_info": [{"tree_structure": {"leaf_value": 0.5}}]})
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,19 @@ def test_a_longer_list_begins_like_a_shorter_one_beyond_the_head():
     ]
     assert len({s.product for s in longer}) == len(longer) == 201
     assert [s.score for s in longer] == sorted((s.score for s in longer), reverse=True)
+
+
+def test_the_window_is_quieter_where_trees_put_the_list_in_order():
+    log = checkerboard(60)
+    live = window(visit("v", "lamp-0", "lamp-9", "new"))
+    scores = {}
+    for tier, trees in ((BLEND, None), (RERANKED, ONE_LEAF)):
+        with_live = learn(log, Settings(), Choice(tier=tier, trees=trees)).with_live(live)
+        listed = with_live[SESSION].recommend(["lamp-0"], 20)
+        alone = learn(log, Settings(), Choice(tier=tier, trees=trees)).recommenders[SESSION]
+        largest = alone.recommend(["lamp-0"], 1)[0].score
+        scores[tier] = next(s.score for s in listed if s.product == "new") / largest
+    assert scores[BLEND] == pytest.approx(2 * scores[RERANKED])
 
 
 def test_touches_count_for_popularity_more_the_older_the_model_is():

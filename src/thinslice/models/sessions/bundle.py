@@ -167,7 +167,14 @@ class Bundle:
             lambda made, half_life_days: LivePopularity(made, live, learned_us, half_life_days)
         )
         found = {
-            name: LiveRecommender(name, maker, live, self.known, latest_only=name == ITEM_TO_ITEM)
+            name: LiveRecommender(
+                name,
+                maker,
+                live,
+                self.known,
+                latest_only=name == ITEM_TO_ITEM,
+                over_trees=name == SESSION and self.choice.tier == RERANKED,
+            )
             for name, maker in self.recommenders.items()
             if maker is not popular
         }

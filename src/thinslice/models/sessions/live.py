@@ -44,7 +44,11 @@ MOST_TOUCHES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class LiveSettings:
-    """What the formula leaves open; chosen on the last training days of public logs."""
+    """What the formula leaves open; chosen on the last training days of public logs.
+
+    `loud_over_trees` is `loud` where trees put the model's list in order: their scores fall more
+    slowly from place to place.
+    """
 
     lag_decay: float = 1.5
     near: float = 2.0
@@ -54,6 +58,7 @@ class LiveSettings:
     trust: float = 3.0
     doubt: float = 2.0
     loud: float = 2.0
+    loud_over_trees: float = 1.0
     query_products: int = 10
 
 

@@ -46,6 +46,7 @@ class LiveRecommender:
         known: Known,
         *,
         latest_only: bool = False,
+        over_trees: bool = False,
     ) -> None:
         self.name = name
         self.repeats = bool(getattr(model, "repeats", False))
@@ -53,6 +54,7 @@ class LiveRecommender:
         self._live = live
         self._known = known
         self._latest_only = latest_only
+        self._loud = live.settings.loud_over_trees if over_trees else live.settings.loud
 
     def recommend(
         self, session: Sequence[str], n: int, *, now_us: int | None = None
@@ -63,7 +65,7 @@ class LiveRecommender:
         if spoken is None:
             return self._model.recommend(session, n, now_us=now_us) if self._model else []
         listed = self._model.recommend(session, max(n, HEAD), now_us=now_us) if self._model else []
-        return mixed(listed, spoken, self._live.settings.loud)[:n]
+        return mixed(listed, spoken, self._loud)[:n]
 
 
 def mixed(listed: list[Scored], spoken: Spoken, loud: float) -> list[Scored]:
