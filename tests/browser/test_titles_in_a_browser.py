@@ -49,6 +49,19 @@ def test_the_answer_follows_what_is_typed(open_page: Callable[..., Any]) -> None
     assert "zork" not in page.url
 
 
+def test_the_category_stands_as_a_headline_on_the_page_itself(
+    open_page: Callable[..., Any],
+) -> None:
+    page = open_page(color_scheme="dark")
+    page.fill("#title", "large green boot")
+    page.wait_for_selector("#answer h1 >> text=Boots")
+    drawn = page.eval_on_selector(
+        "#answer h1", "h => [getComputedStyle(h).backgroundColor, h.clientHeight, h.clientWidth]"
+    )
+    assert drawn[0] == "rgba(0, 0, 0, 0)"
+    assert drawn[1] < drawn[2]  # one line, not a box
+
+
 def test_a_dropped_table_comes_back_and_can_be_saved(
     open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
