@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import zlib
 
 import numpy as np
 import pytest
+import uvloop
 from PIL import Image
 
 from thinslice.errors import InputError
@@ -102,3 +105,23 @@ def test_started_decoders_wait_for_the_first_photo_and_end_with_the_pool() -> No
         await early.close()
 
     asyncio.run(asked())
+
+
+def test_a_decoder_that_dies_while_it_has_nothing_to_do_is_replaced() -> None:
+    """On the loop of the service, where writing to a pipe that is closed is an error of its own."""
+
+    async def asked() -> None:
+        pool = DecodingPool(1)
+        try:
+            for yields in range(8):
+                await pool.decode(photo(), 64)
+                decoder = pool._idle._queue[0]  # type: ignore[attr-defined]
+                os.kill(decoder.pid, signal.SIGKILL)
+                decoder.stdin._transport.abort()  # as the loop does once it sees that it died
+                for _ in range(yields % 4):
+                    await asyncio.sleep(0)
+                assert (await pool.decode(photo(), 64)).shape == (64, 64, 3)
+        finally:
+            await pool.close()
+
+    uvloop.run(asked())

@@ -57,7 +57,7 @@ def expected(route: str, kind: str) -> int:
 
 NEED_A_MODEL = {
     "classifyTitle", "correctTitles",  # keys: test_api_titles.py
-    "searchImage", "similarProducts", "classifyImage",  # keys: test_api_photos.py
+    "searchImage", "searchWords", "similarProducts", "classifyImage",  # keys: test_api_photos.py
 }  # fmt: skip
 
 

@@ -151,6 +151,8 @@ async def _ask(
     decoder: asyncio.subprocess.Process, question: dict[str, Any], data: bytes
 ) -> NDArray[np.uint8] | str:
     assert decoder.stdin and decoder.stdout
+    if decoder.stdin.is_closing():
+        raise ConnectionResetError("the decoder died while it had nothing to do")
     asked = json.dumps(question).encode()
     decoder.stdin.write(_HEADER.pack(len(asked), len(data)) + asked + data)
     await decoder.stdin.drain()

@@ -191,6 +191,7 @@ def test_a_photo_that_is_too_large_is_refused_before_it_is_sent(shop: PhotoShop)
 
 def test_without_a_key_nothing_is_answered(shop: PhotoShop) -> None:
     assert shop.service.call("POST", "/v1/search/image", b"x").status == 401
+    assert shop.service.call("GET", "/v1/search?words=lamp").status == 401
 
 
 def test_a_product_without_photo_is_told_so(shop: PhotoShop) -> None:
