@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,28 @@ def test_a_new_photo_is_soon_found_by_every_worker_and_a_hidden_product_no_more(
     assert first["product_id"] == product
     shop.engine.shelf("shop").catalog.hide(product)
     eventually(lambda: not any(found()))
+
+
+def test_who_takes_the_place_of_a_killed_worker_finds_new_photos_too(
+    shop: PhotoShop, tmp_path: Path, eventually: Any
+) -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize((300, 300), Image.Resampling.NEAREST).save(out, "JPEG")
+    photo, product = out.getvalue(), list(shop.products)[50]
+
+    def all_find_it() -> bool:
+        found = []
+        for _ in range(8):
+            try:
+                answer = shop.search(photo, "in_stock=false&n=1").json()["products"]
+            except OSError:  # the worker that is killed had taken the question
+                return False
+            found.append(answer[0]["product_id"] == product)
+        return all(found)
+
+    killed = shop.service.workers()[0]
+    os.kill(killed, signal.SIGKILL)
+    shop.put_photo(tmp_path / "while it is dead", product, photo)
+    eventually(lambda: len(set(shop.service.workers()) - {killed}) == 2)
+    eventually(all_find_it)
