@@ -11,7 +11,6 @@ that read them) is one folder, and CURRENT names the folder in force.
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -22,20 +21,20 @@ import numpy as np
 
 from thinslice.domain import Product, Scored
 from thinslice.durable import locked, make_folder, write_durably
-from thinslice.errors import NotEnoughDataError, NotFoundError, StorageError
+from thinslice.errors import NotEnoughDataError, NotFoundError
 from thinslice.evaluation.photo_search import PhotoQuality
-from thinslice.index.near_duplicates import near_duplicates
 from thinslice.interfaces import Encoder
 from thinslice.models.photos.adopting import adopt
 from thinslice.models.photos.classifier import ImageClassifier, PhotoTag
 from thinslice.models.photos.encoder import ImageEncoder
 from thinslice.models.photos.onnx_encoder import open_encoder
-from thinslice.models.photos.pixels import SIDE, is_same_picture
 from thinslice.models.photos.title_part import title_vectors
 from thinslice.models.versions import current
 from thinslice.shelf.photos.decisions import PhotoDecisions
+from thinslice.shelf.photos.doubts import same_photos, still_doubted
 from thinslice.shelf.photos.gallery import Gallery, PhotoHit, PhotoWish
 from thinslice.shelf.photos.heads import LearnedHeads
+from thinslice.shelf.photos.in_force import InForce
 from thinslice.shelf.photos.learning import (
     Album,
     Progress,
@@ -46,7 +45,6 @@ from thinslice.shelf.photos.learning import (
     teach_heads,
 )
 from thinslice.shelf.photos.served import Served
-from thinslice.shelf.photos.weights import weights_for
 from thinslice.store.catalog import ShopCatalog
 from thinslice.store.photos import PhotoStore
 from thinslice.store.results import Results
@@ -55,11 +53,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = Mapping[str, NDArray[np.floating[Any]]]
-
-DUPLICATE = 0.96
-"""Score from which two photos are looked at pixel by pixel: are they one, saved twice?"""
-
-_LOOK_AGAIN_S = 0.2
 
 
 class PhotoSearch:
@@ -72,22 +65,14 @@ class PhotoSearch:
         self._catalog = catalog
         self._pictures = pictures
         self._results = results
-        self._served: Served | None = None
-        self._looked_at = -1e9
-        self._looking = threading.Lock()
+        self._in_force = InForce(folder)
         self.decisions = PhotoDecisions(folder)
 
     # what is in force
 
     def served(self) -> Served:
         """Encoder, index and heads in force; NotFoundError before the first build."""
-        served = self._newest()
-        try:
-            served.index.refresh()
-        except StorageError:
-            served = self._newest(force=True)  # another was put in force at this moment
-            served.index.refresh()
-        return served
+        return self._in_force.served()
 
     def is_built(self) -> bool:
         """Whether there are photos to search."""
@@ -109,22 +94,6 @@ class PhotoSearch:
             self.tag(vectors)
             self.search(vectors)
             self.by_words("anything")
-
-    def _newest(self, *, force: bool = False) -> Served:
-        with self._looking:
-            if force or time.monotonic() - self._looked_at > _LOOK_AGAIN_S:
-                name = current(self.folder)
-                if name and (self._served is None or self._served.folder.name != name):
-                    self._served = Served.load(self.folder / name)
-                elif self._served is not None:
-                    self._served = self._served.with_newest_heads()
-                self._looked_at = time.monotonic()
-            if self._served is None:
-                raise NotFoundError(
-                    "photos are searched once they were indexed, and they were not yet; import "
-                    "photos and build: thinslice import --photos FOLDER, then thinslice build"
-                )
-            return self._served
 
     # learning
 
@@ -171,7 +140,7 @@ class PhotoSearch:
     def refit(self) -> ImageClassifier | None:
         """Learn what photos show anew, from what people decided since, and serve the result."""
         with locked(self.folder / ".lock"):
-            served = self._newest(force=True)
+            served = self._in_force.newest(force=True)
             index = served.index.as_it_is()
             alive = [(segment, np.flatnonzero(segment.alive)) for segment in index.segments]
             ids = [segment.ids[row] for segment, rows in alive for row in rows]
@@ -182,7 +151,7 @@ class PhotoSearch:
             heads = served.folder / "heads"
             learned = teach_heads(self._album(), heads, served.encoder, ids, vectors)
             self._keep(learned)
-            self._newest(force=True)
+            self._in_force.newest(force=True)
         return learned.heads
 
     def unlearned(self) -> int:
@@ -204,7 +173,7 @@ class PhotoSearch:
             return self._add(products)
 
     def _add(self, products: Iterable[str]) -> int:
-        served = self._newest(force=True)
+        served = self._in_force.newest(force=True)
         ids, vectors = self._album().encoded(list(dict.fromkeys(products)), served.encoder)
         served.index.add(ids, vectors)
         return len(ids)
@@ -330,35 +299,16 @@ class PhotoSearch:
 
     def near_duplicates(self, n: int = 200) -> list[tuple[Product, Product, float]]:
         """Pairs of products with one photo, saved again or resized, the nearest first."""
-        products = {i: p for i, p in self._catalog.all().items() if not p.hidden}
-        index = self.served().index.as_it_is()
-        album, found = self._album(), []
-        for a, b, score in near_duplicates(
-            index, DUPLICATE, weights=weights_for(index), among=products
-        ):
-            first, second = (album.pixels(product, SIDE) for product in (a, b))
-            if first is not None and second is not None and is_same_picture(first, second):
-                found.append((products[a], products[b], score))
-            if len(found) == n:
-                break
-        return found
+        shown = {i: p for i, p in self._catalog.all().items() if not p.hidden}
+        return same_photos(self.served().index.as_it_is(), self._album(), shown, n)
 
     def disagreements(self, n: int = 100) -> list[dict[str, Any]]:
         """Products whose photo looks like another category than the listed one, surest first.
 
         Those decided, filed elsewhere, hidden or removed since are left out.
         """
-        products, decided = self._catalog.all(), self.decisions.spoken_on()
         listed = (self._results.load("photos-review") or {}).get("disagreements", [])
-        found = [
-            one
-            for one in listed
-            if (p := products.get(one["product"]))
-            and not p.hidden
-            and p.category == one["listed"]
-            and (p.id, "category") not in decided
-        ]
-        return found[:n]
+        return still_doubted(listed, self._catalog.all(), self.decisions.spoken_on())[:n]
 
     def describe(self) -> dict[str, Any]:
         """What is in force in plain values, for a page; `quality` says where results are rough."""
