@@ -1,8 +1,8 @@
 """What does a photo show? Category, colour and other labels of a photo, each with a confidence.
 
 A small model per attribute (`labels.py`) over the encoder's four vectors, which stay as they are;
-so it is learned in seconds, with any encoder. Confidences are calibrated
-on photos that the model had not seen, and an answer below its bar is for a person.
+so it is learned in seconds, with any encoder. Confidences are calibrated on photos that the model
+had not seen, and an answer below its bar is for a person.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MIN_PHOTOS = 8
 
 FOLDS = 3
 
-FEWEST_JUDGED = 100
+FEWEST_JUDGED = 50
 """Photos of known labels that the encoder has not seen, below which all photos judge."""
 
 
@@ -204,8 +204,8 @@ def learn_photos(
     `groups` keep photos together that show one thing, such as equal titles or equal bytes, so that
     none is held out while its twin is learned. `unseen` photos are those that the encoder itself
     was not fitted to: only they say how often a head is right. Attributes in `nets` are learned by
-    a small net, too, which takes ten times as long. An attribute with fewer than two
-    labels of `MIN_PHOTOS` photos is left out; raises NotEnoughDataError when none is left.
+    a small net, too, which takes ten times as long. An attribute with fewer than two labels of
+    `MIN_PHOTOS` photos is left out; raises NotEnoughDataError when none is left.
     """
     features = joined(vectors)
     group_of = np.unique(
