@@ -299,8 +299,10 @@ def test_words_find_products_by_title_or_by_photo_where_the_model_reads(tmp_path
     assert drawn.search.by_words("cloth unicorn") == []
     drawn.search.build(encoder=str(two_towers(tmp_path / "model")))
     for colour in COLOURS:
-        best = drawn.search.by_words(f"something {colour}", PhotoWish(n=3))[0]
-        assert (best.product.id, best.why) == (colour, "its photo fits the words")
+        said = f"something {colour}"
+        hits = drawn.search.by_words(said, PhotoWish(n=3))
+        assert (hits[0].product.id, hits[0].why) == (colour, "its photo fits the words")
+        assert drawn.search.by_words(said, PhotoWish(n=3, text=said)) == hits
 
 
 def test_two_services_over_one_folder_see_the_same(tmp_path: Path, shop: Drawn) -> None:

@@ -95,9 +95,7 @@ class Gallery:
             found = self._alike(vectors, max(wish.n, LOOKED_AT), weights, mask, kind)
             return [self._hit(near, None, "") for near in found[: wish.n]]
         passes = [mask]
-        kinds: dict[str, float] = {}
-        if colour is not None or text:
-            kinds = {kind: 1.0} if kind else self._kinds(vectors)
+        kinds = {kind: 1.0} if kind else self._kinds(vectors)
         if colour is not None:
             weights["colour"] = 0.0
             passes = in_colour(self._masks, colour, kinds, mask, wish.n)
@@ -181,7 +179,8 @@ class Gallery:
         if self._reads_texts():
             encoder = self._served.encoder
             assert isinstance(encoder, OnnxEncoder)
-            hits = self.search({"style": encoder.encode_texts([text])[0]}, wish)
+            said = {"style": encoder.encode_texts([text])[0]}
+            hits = self.search(said, replace(wish, text=""))
             return [replace(hit, why="its photo fits the words") for hit in hits]
         if wish.colour is not None:  # a colour that was chosen replaces one that was said
             text = colour_in(text, self.colours)[1] or text

@@ -6,7 +6,6 @@ there already, so that takes seconds.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,7 +116,7 @@ def _learn_titled(
     encoder: str,
 ) -> None:
     """Learn and publish heads that read photo and title, of all but the category, which is learned
-    from whole titles elsewhere; where none is worth it, none is in force."""
+    from whole titles elsewhere. Where none is worth it, what was learned before stays."""
     titled = np.array([n for n, p in enumerate(shown) if p.title], np.int64)
     chosen = np.sort(np.random.default_rng(0).permutation(titled)[:MOST_TITLED])
     titles = [shown[n].title for n in chosen]
@@ -132,10 +131,9 @@ def _learn_titled(
             nets=(),
         )
     except NotEnoughDataError:
-        shutil.rmtree(folder, ignore_errors=True)
         return
-    worth = [head for head in heads.heads.values() if _is_worth_it(head)]
-    ImageClassifier(worth, heads.meta).publish(folder)
+    if worth := [head for head in heads.heads.values() if _is_worth_it(head)]:
+        ImageClassifier(worth, heads.meta).publish(folder)
 
 
 def _attributes(products: Sequence[Product]) -> list[str]:

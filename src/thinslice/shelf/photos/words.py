@@ -125,4 +125,4 @@ def _seen(
 
 
 def _lacks(product: Product | None, attribute: str) -> bool:
-    return product is not None and not getattr(product, attribute)
+    return product is not None and not product.label(attribute)
