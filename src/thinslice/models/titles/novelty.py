@@ -57,7 +57,7 @@ NO_LIMIT = 1e9
 _FOREIGN = 1e10
 _LEAST_DISTANCE = 7.0
 _FAMILIAR = [4, 1, 0]
-_LEAST_SPREADS = (0.1, 0.1, 0.5)
+_LEAST_FAMILIAR_SPREAD = (0.1, 0.1, 0.5)
 _LEAST_SPREAD = (0.1, 0.1, 0.5, 0.1)
 """Titles made to one pattern spread little, and another wording is no other kind of product."""
 
@@ -150,7 +150,7 @@ def _foreign(shown: Floats) -> NDArray[np.float32]:
     what nearly all held-out titles reach. In a language that does not part its words, where
     held-out titles often have no known one, none is needed."""
     signs = shown[:, _FAMILIAR]
-    weights = 1 / np.maximum(signs.std(axis=0), _LEAST_SPREADS)
+    weights = 1 / np.maximum(signs.std(axis=0), _LEAST_FAMILIAR_SPREAD)
     familiar = signs @ weights
     least = min(np.quantile(familiar, STRANGE), familiar.mean() - _LEAST_DISTANCE)
     least_words = 0.0 if np.mean(shown[:, 4] <= 0) >= WORDLESS else 1e-6
