@@ -27,7 +27,7 @@ def test_rules_are_set_traced_and_taken_back(lamps: Any, eventually: Any) -> Non
         assert (answer["history"][0]["who"], answer["history"][0]["why"]) == ("Ada", "a fair")
         assert answer["history"][0]["did"] == ["pinned Lamp 7", "buried Lamp 2"]
         eventually(lambda: first(lamps) == {"p7"})
-        listed = ask(lamps, lamps.secret, trace=True)
+        listed = ask(lamps, lamps.secret, trace=True, n=8)
         assert listed["products"][0]["reason"] == "Chosen by the shop"
         assert {"rule": "pin", "product_id": "p7", "did": "put first"} in listed["trace"]
         assert {"rule": "bury", "product_id": "p2", "did": "put behind all others"} in (
