@@ -119,11 +119,16 @@ def test_limits_keep_the_precision_with_unknown_kinds_among_the_titles() -> None
     assert limits_for_precision(answers, 0.99, 0.0)[1] > limits_for_precision(answers, 0.99, 0.1)[1]
 
 
+def test_a_limit_lies_in_the_middle_of_the_gap() -> None:
+    answers = said([0.99] * 100, [True] * 100, np.linspace(0, 1, 100).tolist(), [(0.99, 4.0)] * 100)
+    assert limits_for_precision(answers, 0.99, 0.05)[1] == pytest.approx(2.5)
+
+
 def test_money_looks_where_a_mistake_costs_more_than_a_look() -> None:
     answers = said([0.99] * 100, [True] * 100, np.linspace(0, 1, 100).tolist(), [(0.99, 2.0)] * 100)
     bar, wrong = np.array([0.5]), np.array([100.0])
     limit = limit_for_cost(answers, bar, wrong, 1.0, 0.05)
-    assert 1.0 <= limit < 2.0
+    assert 1.0 <= limit < 2.0  # the known ones end at 1, the unknown stand at 2
     assert limit_for_cost(answers, bar, np.array([0.5]), 1.0, 0.05) == NO_LIMIT
 
 

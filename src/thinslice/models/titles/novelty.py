@@ -206,7 +206,15 @@ def limits_for_precision(said: Answers, precision: float, share: float) -> tuple
         accepted = float((said.confidence[known] >= bar).sum())
         if accepted >= best[0]:  # of equal ones the strictest
             best = (accepted, bar, limit)
-    return best[1], best[2]
+    return best[1], _half_way(said, best[2])
+
+
+def _half_way(said: Answers, limit: float) -> float:
+    """The limit in the middle between the titles on either side of it: where few titles were seen,
+    the next one of a known kind may be a little stranger than they."""
+    beyond = np.r_[said.novelty, said.unknown_novelty]
+    beyond = beyond[(beyond > limit) & (beyond < NO_LIMIT)]
+    return float((limit + beyond.min()) / 2) if len(beyond) else limit
 
 
 def _bar(said: Answers, known: Bools, unknown: Bools, share: float, precision: float) -> float:
@@ -233,4 +241,4 @@ def limit_for_cost(said: Answers, bar: Floats, wrong: Floats, look: float, share
         of_unknown = np.where(unknown, wrong[said.unknown_answered], look)
         mean = of_unknown.mean() if len(of_unknown) else 0.0
         costs.append((1 - share) * of_known.mean() + share * mean)
-    return float(said.limits()[int(np.argmin(costs))])
+    return _half_way(said, float(said.limits()[int(np.argmin(costs))]))
