@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from thinslice import cli
+from thinslice import __version__, cli
 
 
 @pytest.fixture
@@ -45,3 +45,8 @@ def test_a_mistake_is_answered_with_a_sentence(run: object, tmp_path: Path) -> N
     ):
         status, said = run(*words)
         assert (status, says in said) == (1, True), (words, said)
+
+
+def test_the_version_is_told(run: object) -> None:
+    assert callable(run)
+    assert run("--version") == (0, f"thinslice {__version__}")

@@ -1,7 +1,7 @@
 """The n best of many scores, ties by code: a bounded heap, compiled.
 
 It is compiled into its callers, whose caches on disk do not notice a change here: after one,
-remove `__pycache__` of the files that call it.
+`./run` removes them.
 """
 
 from __future__ import annotations
