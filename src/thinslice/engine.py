@@ -272,7 +272,8 @@ class Engine:
         if log.n_sessions == 0:
             raise NotEnoughDataError(
                 f"a model needs at least one session with a product, and shop {shop_id!r} has "
-                "none; import events first: thinslice import EVENTS.csv"
+                "none; import events first: thinslice import EVENTS.csv. Titles and photos are "
+                "learned without: thinslice build --titles, thinslice build --photos"
             )
         served = self.shelf(shop_id).model.refresh()
         choice = self._choice(log, minutes, served.choice if served else None, progress)
