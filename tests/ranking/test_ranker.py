@@ -297,3 +297,13 @@ def test_what_is_in_the_cart_is_left_out_where_lists_are_ranked_for_what_is_boug
     bought = Ranker(made.recommenders, PRODUCTS, rules=ListRules(objective=objective))
     assert "bulb" not in ids(bought.rank(query, "session", trace=trace)[0])
     assert [t.rule for t in trace if t.product == "bulb"] == ["in_cart"]
+
+
+def test_after_warming_up_no_request_sorts_the_catalogue():
+    warm, empty = ranker(), Ranker({}, {})
+    warm.warm_up()
+    order = warm._popular_order
+    assert order is not None
+    warm.rank(Query(items=("p1",), n=50), "session")
+    assert warm._popular_order is order
+    empty.warm_up()

@@ -13,6 +13,7 @@ note says in plain words when the list is not what was asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from thinslice.domain import (
@@ -22,6 +23,7 @@ from thinslice.domain import (
     SESSION,
     Filters,
     ListRules,
+    Query,
     Recommendation,
     Ruling,
     Scored,
@@ -32,7 +34,7 @@ from thinslice.ranking.popular_order import PopularOrder
 from thinslice.ranking.rules import category_steps, in_category, leaf
 
 if TYPE_CHECKING:
-    from thinslice.domain import Product, Query
+    from thinslice.domain import Product
     from thinslice.interfaces import Recommender
 
 LIST_PREFIX = "list:"
@@ -102,6 +104,12 @@ class Ranker:
             for p, (c, source) in made.places.items()
         )
         return recommendations, self._note(query, policy, recommendations, made.refused > 0)
+
+    def warm_up(self) -> None:
+        """Answer a question nobody asked, and sort the catalogue for lists that are too short."""
+        self._order()
+        for policy in self.recommenders:
+            self.rank(Query(items=tuple(islice(self.products, 1))), policy)
 
     def has_own(self, query: Query, policy: str, *, now_us: int | None = None) -> bool:
         """Whether the policy's own list maker has anything to show for this request."""

@@ -8,6 +8,7 @@ request -> Door -> Gate (503, 413) -> Straight -> events, lists and titles
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -160,15 +161,20 @@ class Worker:
         return found
 
     def _warm_up(self) -> None:
-        """Answer one query with every shop's model, and one about money, before anyone waits."""
+        """Answer one query with every shop's model, and one about money, before anyone waits.
+
+        What is loaded then stays: the garbage collector need not look at it again and again.
+        """
         for shop in self.engine.control.shops():
             try:
-                self.engine.shelf(shop.id).ranker()
+                self.engine.shelf(shop.id).ranker().warm_up()
                 self.engine.titles(shop.id).is_learned()
                 self.engine.photo_search(shop.id).warm_up()
             except ThinsliceError as error:
                 _log.warning("shop %s is served without its model: %s", shop.id, error)
         money.warm_up(self.site)
+        gc.collect()
+        gc.freeze()
 
     def _running_log(self) -> Log:
         assert self._log is not None, "no request comes before the start"
