@@ -208,13 +208,18 @@ def test_the_address_of_a_product_still_answers(shop: PhotoShop) -> None:
     assert answer.json()["product_id"] == product
 
 
+def unlike_any(seed: int) -> bytes:
+    """A photo of coloured squares, which no product looks like."""
+    noise = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize((300, 300), Image.Resampling.NEAREST).save(out, "JPEG")
+    return out.getvalue()
+
+
 def test_a_new_photo_is_soon_found_by_every_worker_and_a_hidden_product_no_more(
     shop: PhotoShop, tmp_path: Path, eventually: Any
 ) -> None:
-    noise = np.random.default_rng(1).integers(0, 255, (6, 6, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).resize((300, 300), Image.Resampling.NEAREST).save(out, "JPEG")
-    photo, product = out.getvalue(), list(shop.products)[40]
+    photo, product = unlike_any(1), list(shop.products)[40]
 
     def found() -> list[bool]:
         """Of eight answers in a row, whichever worker gives them."""
@@ -232,10 +237,7 @@ def test_a_new_photo_is_soon_found_by_every_worker_and_a_hidden_product_no_more(
 def test_who_takes_the_place_of_a_killed_worker_finds_new_photos_too(
     shop: PhotoShop, tmp_path: Path, eventually: Any
 ) -> None:
-    noise = np.random.default_rng(2).integers(0, 255, (6, 6, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).resize((300, 300), Image.Resampling.NEAREST).save(out, "JPEG")
-    photo, product = out.getvalue(), list(shop.products)[50]
+    photo, product = unlike_any(2), list(shop.products)[50]
 
     def all_find_it() -> bool:
         found = []
